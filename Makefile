@@ -1,0 +1,6 @@
+GO ?= go
+
+.PHONY: test
+test: ## everything that has to be green
+	$(GO) vet ./...
+	$(GO) test -race -count=1 -timeout 14m ./...
