@@ -1,0 +1,181 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// Clears is the state machine of one node's clears. All its methods must be
+// called under one lock, which the node holds for it.
+//
+// A clear raises its cache's generation here and asks every member to do the
+// same. An answer names the generation that the member had before, the one
+// that it has now, and the members that it knows; those that were not asked
+// yet are asked too. The clear is done when all have the same generation, and
+// that is above every one that a member had when it was first asked: what had
+// been written before the clear began is then dead everywhere. So of two
+// clears at the same time both end with the generation that their merge makes.
+type Clears struct {
+	sh    *Shared
+	table *Table
+	next  uint64
+	open  map[uint64]*clearing
+}
+
+type clearing struct {
+	call     Call
+	number   uint64
+	cache    uint32
+	gen      Generation
+	prior    uint64   // highest count that a member had when first asked
+	asked    []Member // all so far
+	first    []Member // have not answered at all
+	wait     []Member // have not confirmed gen
+	deadline time.Duration
+	resend   time.Duration
+}
+
+// NewClears returns a node's clears, with none under way.
+func NewClears(sh *Shared) *Clears {
+	return &Clears{sh: sh, open: make(map[uint64]*clearing)}
+}
+
+// Open tells how many clears are under way.
+func (c *Clears) Open() int { return len(c.open) }
+
+// Start clears a cache on every member.
+func (c *Clears) Start(call Call, number uint32, deadline, now time.Duration, out *Out) {
+	if len(c.open) >= c.sh.MaxQueued {
+		out.answer(Answer{Call: call, Status: Overloaded})
+		return
+	}
+	c.next++
+	before := c.sh.Generations.Of(number)
+	x := &clearing{call: call, number: c.next, cache: number, prior: before.Count, deadline: deadline}
+	x.gen = c.sh.Generations.Raise(number, before)
+	c.open[x.number] = x
+	if c.table != nil {
+		c.ask(x, c.table.Reach)
+	}
+	c.sendAll(x, now, out)
+	c.finish(x, out)
+}
+
+// ask adds those of members that were not asked yet.
+func (c *Clears) ask(x *clearing, members []Member) {
+	for _, m := range members {
+		if m == c.sh.Self || contains(x.asked, m) {
+			continue
+		}
+		x.asked = append(x.asked, m)
+		x.first = append(x.first, m)
+		x.wait = append(x.wait, m)
+	}
+}
+
+func (c *Clears) sendAll(x *clearing, now time.Duration, out *Out) {
+	x.resend = now + c.sh.Resend
+	for _, m := range x.wait {
+		c.send(x, m, out)
+	}
+}
+
+func (c *Clears) send(x *clearing, m Member, out *Out) {
+	out.send(m, Message{Kind: Clear, Nonce: x.number, Ref: cache.Ref{Cache: x.cache}, Generation: x.gen})
+}
+
+// Handle takes a Clear or a Cleared from another member.
+func (c *Clears) Handle(from Member, m *Message, now time.Duration, out *Out) {
+	switch m.Kind {
+	case Clear:
+		prior := c.sh.Generations.Of(m.Ref.Cache).Count
+		answer := Message{Kind: Cleared, Nonce: m.Nonce, Ref: m.Ref, Prior: prior}
+		answer.Generation = c.sh.Generations.Merge(m.Ref.Cache, m.Generation)
+		if c.table != nil && !c.sh.off.clearAck {
+			answer.Members = c.table.Reach
+		}
+		out.send(from, answer)
+	case Cleared:
+		c.onCleared(from, m, now, out)
+	}
+}
+
+func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out) {
+	x := c.open[m.Nonce]
+	if x == nil || !contains(x.asked, from) {
+		return
+	}
+	if contains(x.first, from) {
+		x.first = without(x.first, from)
+		x.prior = max(x.prior, m.Prior)
+	}
+	known := len(x.asked)
+	c.ask(x, m.Members)
+	gen := x.gen.Merge(m.Generation)
+	if gen.Count <= x.prior {
+		gen = c.sh.Generations.Raise(x.cache, Generation{Count: x.prior})
+	}
+	if gen != x.gen {
+		x.gen = c.sh.Generations.Merge(x.cache, gen)
+		x.wait = append(x.wait[:0], x.asked...)
+		if m.Generation == x.gen {
+			x.wait = without(x.wait, from)
+		}
+		c.sendAll(x, now, out)
+		c.finish(x, out)
+		return
+	}
+	if m.Generation == x.gen {
+		x.wait = without(x.wait, from)
+	}
+	for _, m := range x.asked[known:] {
+		c.send(x, m, out)
+	}
+	c.finish(x, out)
+}
+
+func (c *Clears) finish(x *clearing, out *Out) {
+	if len(x.wait) > 0 {
+		return
+	}
+	delete(c.open, x.number)
+	out.answer(Answer{Call: x.call, Status: Written})
+}
+
+// Switch gives the clears a new table. Who is in it no longer is not waited
+// for.
+func (c *Clears) Switch(t *Table, out *Out) {
+	old := c.table
+	c.table = t
+	if old == nil {
+		return
+	}
+	for _, m := range old.Reach {
+		if !contains(t.Reach, m) {
+			c.Gone(m, out)
+		}
+	}
+}
+
+// Gone says that the process of a member is known to be gone.
+func (c *Clears) Gone(m Member, out *Out) {
+	for _, x := range c.open {
+		x.wait = without(x.wait, m)
+		x.first = without(x.first, m)
+		c.finish(x, out)
+	}
+}
+
+// Tick answers the callers whose deadline is over, and asks again.
+func (c *Clears) Tick(now time.Duration, out *Out) {
+	for _, x := range c.open {
+		if now >= x.deadline && x.call != 0 {
+			out.answer(Answer{Call: x.call, Status: Partial, Unconfirmed: append([]Member(nil), x.wait...)})
+			x.call = 0
+		}
+		if now >= x.resend {
+			c.sendAll(x, now, out)
+		}
+	}
+}

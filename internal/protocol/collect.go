@@ -1,0 +1,134 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// collect makes the copies that count this node's own. It returns false while
+// contents are still to be fetched.
+func (s *Slot) collect(now time.Duration, out *Out) bool {
+	t, mem := s.take, s.sh.Memory
+	own := t.gave(s.sh.Self)
+	if !own {
+		mem.DropSlot(s.num, cache.OwnedOnly)
+	}
+	if len(t.grants) == 1 && !own && t.grants[0].content == nil {
+		g := &t.grants[0]
+		if g.have == mem.Digest(s.num, cache.StagedOnly) {
+			mem.Promote(s.num)
+			mem.RaiseFloor(s.num, g.floor)
+			return true
+		}
+		s.fetch(g, false, out)
+		return false
+	}
+	mem.DropSlot(s.num, cache.StagedOnly)
+	s.dropBelowFloors()
+	for i := range t.grants {
+		g := &t.grants[i]
+		switch {
+		case g.from == s.sh.Self:
+		case g.content == nil && g.have.Count > 0:
+			s.fetch(g, true, out)
+		default:
+			s.merge(g, g.content, now)
+			g.content = nil
+		}
+	}
+	if len(t.fetching) > 0 {
+		return false
+	}
+	s.raiseFloors()
+	return true
+}
+
+func (s *Slot) fetch(g *grant, all bool, out *Out) {
+	s.take.fetching = append(s.take.fetching, g.from)
+	out.Fetches = append(out.Fetches, Fetch{Slot: s.num, From: g.from, Nonce: s.take.nonce, All: all})
+}
+
+// Fetched takes a piece of a giver's content: the items that differ from what
+// is staged here (or all of them, as the Fetch said), and the keys that are
+// staged here and that the giver does not have. It returns false where the
+// fetch is no longer wanted.
+func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now time.Duration, out *Out) bool {
+	t := s.take
+	if t == nil || t.nonce != f.Nonce || !contains(t.fetching, f.From) {
+		return false
+	}
+	if f.All {
+		for i := range t.grants {
+			if t.grants[i].from == f.From {
+				s.merge(&t.grants[i], items, now)
+			}
+		}
+	} else {
+		s.Staged(items, now)
+		for _, ref := range gone {
+			s.sh.Memory.Drop(ref, cache.StagedOnly)
+		}
+	}
+	if !last {
+		return true
+	}
+	t.fetching = without(t.fetching, f.From)
+	if len(t.fetching) > 0 {
+		return true
+	}
+	if !f.All {
+		s.sh.Memory.Promote(s.num)
+	}
+	s.raiseFloors()
+	s.activate(now, out)
+	return true
+}
+
+// merge takes over items of a giver, by version. Between two lineages, what is
+// not above the other's floor may have been deleted or overwritten there by
+// something that is no longer known.
+func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
+	floor := s.take.foreignFloor(g.term)
+	for i := range items {
+		it := &items[i]
+		if it.Version <= floor {
+			continue
+		}
+		if _, err := s.sh.Memory.Put(it.Ref, it.entry(cache.Owned, now)); err != nil {
+			s.sh.Memory.RaiseFloor(s.num, it.Version)
+		}
+	}
+}
+
+// foreignFloor returns the highest floor among the copies of other lineages
+// than the term's.
+func (t *take) foreignFloor(term Term) uint64 {
+	floor := uint64(0)
+	for i := range t.grants {
+		if t.grants[i].term != term {
+			floor = max(floor, t.grants[i].floor)
+		}
+	}
+	return floor
+}
+
+// dropBelowFloors applies the other lineages' floors to this node's own copy,
+// where it counts.
+func (s *Slot) dropBelowFloors() {
+	floor := s.take.foreignFloor(s.term)
+	if floor == 0 || !s.take.gave(s.sh.Self) {
+		return
+	}
+	for _, it := range s.sh.Memory.AppendSlot(nil, s.num, cache.OwnedOnly) {
+		if it.Entry.Version <= floor {
+			s.sh.Memory.Drop(it.Ref, cache.OwnedOnly)
+		}
+	}
+}
+
+func (s *Slot) raiseFloors() {
+	for i := range s.take.grants {
+		s.sh.Memory.RaiseFloor(s.num, s.take.grants[i].floor)
+	}
+}

@@ -1,0 +1,149 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// load is a loader's run for a key that the owner does not have. It begins as
+// a write that revokes what leases are left on the key (its entry may have
+// been evicted); then the version is taken, then the loader runs. So whatever
+// is written while it runs is newer than what it found.
+type load struct {
+	id         uint64
+	version    uint64 // 0 until the loader runs
+	generation uint64
+	term       Term
+	dirty      bool // the key was written since the version was taken
+	waiters    []Get
+}
+
+// Loaded is how a loader's run ended.
+type Loaded struct {
+	Value   []byte
+	TTL     time.Duration
+	Missing bool          // there is no such thing
+	Recall  time.Duration // how long to remember that; 0: not at all
+	Err     error
+}
+
+// load makes g wait for a loader's run: the one under way, unless the key was
+// written or its cache cleared since, or else a new one.
+func (s *Slot) load(g Get, now time.Duration, out *Out) {
+	k := s.key(g.Ref)
+	if n := len(k.loads); n > 0 {
+		l := k.loads[n-1]
+		current := l.version == 0 || l.generation == s.sh.Generations.Of(g.Ref.Cache).Count
+		if current && !l.dirty && len(l.waiters) < s.sh.MaxParked {
+			l.waiters = append(l.waiters, g)
+			return
+		}
+		if n >= s.sh.MaxQueued {
+			out.answer(Answer{Call: g.Call, Status: Overloaded})
+			return
+		}
+	}
+	s.nonces++
+	k.loads = append(k.loads, &load{id: s.nonces, waiters: []Get{g}})
+	s.enqueue(&write{call: WriteCall{Ref: g.Ref}, id: s.nonces, load: true}, now, out)
+}
+
+// startLoad runs the loader, now that no near copy of the key is left. If the
+// key has been written while the load waited, the readers get that.
+func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
+	l := k.findLoad(w.id)
+	if l == nil {
+		return
+	}
+	e, ok := s.sh.Memory.Peek(w.call.Ref)
+	if ok && e.Kind == cache.Owned && !e.Tombstone {
+		k.dropLoad(l)
+		for _, g := range l.waiters {
+			out.answer(s.found(g.Call, g.Ref, e, now))
+		}
+		return
+	}
+	l.term = s.term
+	l.version = s.sh.Clock.Next(max(e.Version, s.sh.Memory.Floor(s.num)))
+	l.generation = s.sh.Generations.Of(w.call.Ref.Cache).Count
+	out.Loads = append(out.Loads, Load{Slot: s.num, ID: l.id, Ref: w.call.Ref})
+}
+
+// Loaded ends the loader's run of that number. Its result is stored only if
+// this node has served the slot all the while and nothing was written; the
+// readers get it in any case.
+func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out *Out) {
+	k := s.keys[ref]
+	if k == nil {
+		return
+	}
+	l := k.findLoad(id)
+	if l == nil {
+		return
+	}
+	k.dropLoad(l)
+	sh := s.sh
+	version := l.version
+	if sh.off.loadVer {
+		version = sh.Clock.Next(0)
+	}
+	if r.Err == nil && s.active && (s.term == l.term || sh.off.loadTerm) && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
+		e := cache.Entry{Kind: cache.Owned, Version: version, Generation: l.generation, Value: r.Value, Expires: until(r.TTL, now)}
+		if r.Missing {
+			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
+		}
+		if res, err := sh.Memory.Put(ref, e); err == nil && res == cache.Stored {
+			s.stage(ref, now, out)
+		}
+	}
+	for _, g := range l.waiters {
+		a := Answer{
+			Call: g.Call, Status: Found, Loaded: true, Value: r.Value, Version: version, Count: l.generation,
+			Left: r.TTL, Generation: sh.Generations.Of(ref.Cache),
+		}
+		switch {
+		case r.Err != nil:
+			a.Status, a.Value, a.Err = Failed, nil, r.Err
+		case r.Missing:
+			a.Status, a.Value = Missing, nil
+		}
+		out.answer(a)
+	}
+	s.tidy(ref, k)
+}
+
+// dropUnstarted refuses the readers of loads whose loader does not run yet:
+// the slot is lost, and they go to its new owner.
+func (s *Slot) dropUnstarted(k *key, out *Out) {
+	kept := k.loads[:0]
+	for _, l := range k.loads {
+		if l.version != 0 {
+			kept = append(kept, l)
+			continue
+		}
+		for _, g := range l.waiters {
+			out.answer(Answer{Call: g.Call, Status: NotMine})
+		}
+	}
+	clear(k.loads[len(kept):])
+	k.loads = kept
+}
+
+func (k *key) findLoad(id uint64) *load {
+	for _, l := range k.loads {
+		if l.id == id {
+			return l
+		}
+	}
+	return nil
+}
+
+func (k *key) dropLoad(l *load) {
+	for i, x := range k.loads {
+		if x == l {
+			k.loads = append(k.loads[:i], k.loads[i+1:]...)
+			return
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// Memory is what a slot needs of the node's store; *cache.Store is one.
+type Memory interface {
+	Peek(ref cache.Ref) (cache.Entry, bool)
+	Put(ref cache.Ref, e cache.Entry) (cache.Result, error)
+	Drop(ref cache.Ref, kinds cache.Kinds) bool
+	AppendSlot(dst []cache.Item, slot int, kinds cache.Kinds) []cache.Item
+	Digest(slot int, kinds cache.Kinds) cache.Digest
+	Promote(slot int)
+	DropSlot(slot int, kinds cache.Kinds)
+	Floor(slot int) uint64
+	RaiseFloor(slot int, version uint64)
+}
+
+// Generations knows each cache's generation on this node.
+type Generations interface {
+	// Of returns the generation of a cache.
+	Of(number uint32) Generation
+	// Merge merges g into it and returns the result.
+	Merge(number uint32, g Generation) Generation
+	// Raise makes a generation that is above g and above the cache's own,
+	// raised by this node, and returns it.
+	Raise(number uint32, above Generation) Generation
+	// Append lists the generation of every cache that was ever cleared.
+	Append(dst []CacheGeneration) []CacheGeneration
+}
+
+// CacheGeneration names the generation of one cache.
+type CacheGeneration struct {
+	Cache      uint32
+	Generation Generation
+}
+
+// Clock is the node's hybrid logical clock: versions never go back, and stay
+// near to physical time.
+type Clock interface {
+	// Next returns a version above every one that it returned or observed, and
+	// above floor.
+	Next(floor uint64) uint64
+	// Now returns the newest version returned or observed.
+	Now() uint64
+	// Observe moves the clock on to a version that another node made.
+	Observe(version uint64)
+}
+
+// Shared is what all slots of a node have in common. Memory, Generations and
+// Clock are safe for concurrent use; the rest does not change once slots use it.
+type Shared struct {
+	Self        Member
+	Memory      Memory
+	Generations Generations
+	Clock       Clock
+	// Serving is told when a slot begins and ends to be served here, before
+	// anything else can follow from it.
+	Serving func(slot int, active bool)
+	// Limits of one slot.
+	MaxParked int // calls that wait for the slot to become active
+	MaxQueued int // writes that wait for one key
+	MaxLeases int // near copies lent at a time
+	// GrantBytes is the most content that a grant carries itself; what is
+	// larger is fetched in pieces.
+	GrantBytes int
+	// Tombstone is how long a deletion is remembered.
+	Tombstone time.Duration
+	// Resend is how long an unanswered message is waited for before it is sent
+	// again.
+	Resend time.Duration
+
+	off rules
+}

@@ -1,0 +1,23 @@
+package protocol
+
+// rules are switches that leave out a rule of the protocol. The zero value
+// leaves out none. Only this package's tests can set one: they show, for each,
+// that the search then finds a counterexample, so that no rule is here for
+// nothing.
+type rules struct {
+	digest   bool // a grant waits until the giver has the taker's table
+	takeAll  bool // every member is asked, not only the slot's last owner
+	leaseMem bool // leases only to active members of the owner's table
+	revAll   bool // a new owner revokes at everybody until the last owner's leases are over
+	revoke   bool // a write revokes before it takes its version
+	epoch    bool // a fill is not kept when its key was revoked meanwhile
+	clearAck bool // acknowledgements of a clear name members, who are asked too
+	genGrant bool // grants carry the generations
+	abort    bool // a write without a version is refused when the slot is lost
+	clock    bool // grants move the clock on
+	spent    bool // a copy that was granted away counts only if its taker is known never to have served
+	loadVer  bool // a load's version is taken before the loader runs
+	loadTerm bool // a load is not stored when the slot was lost meanwhile
+	once     bool // a write is sent again only if it was not executed
+	stranger bool // an owner takes its slots again when it meets a member that served without it
+}

@@ -1,0 +1,183 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// Slot is one node's state machine for one slot. All its methods must be
+// called under the one lock that the node holds for it. Times are on the
+// node's monotonic clock.
+type Slot struct {
+	sh    *Shared
+	num   int
+	table *Table
+	owner Member // by table
+
+	active bool
+	// term and spent describe the Owned entries of this slot here: the owner's
+	// share while active, otherwise what is left until a Done. The zero term
+	// means that there is no copy.
+	term    Term
+	spent   bool
+	spentTo Member
+	known   uint64 // highest term count heard of
+
+	epoch     uint64        // rises with every revocation and table: fills begun before are not kept
+	revokeAll time.Duration // until then the last owner's leases may run
+	leases    int           // lent, over all keys
+	nonces    uint64
+	nextAsk   time.Duration // when a leftover copy is next offered
+
+	keys    map[cache.Ref]*key // keys with leases, writes or loads
+	parked  []parked
+	take    *take
+	askers  []asker
+	stagers []Member // members that copy this slot ahead
+}
+
+// key is what an owner knows of a key besides its entry.
+type key struct {
+	leases []lease
+	write  *write   // under way
+	queue  []*write // behind it, in the order of arrival
+	loads  []*load  // under way; the last one takes further readers
+}
+
+// NewSlot returns the slot of that number, with no table and no copy.
+func NewSlot(sh *Shared, num int) Slot { return Slot{sh: sh, num: num} }
+
+// Active tells whether this node serves the slot.
+func (s *Slot) Active() bool { return s.active }
+
+// Owner returns the slot's owner by this node's table; 0 before the first.
+func (s *Slot) Owner() Member { return s.owner }
+
+// Holds tells whether this node has a copy of the slot, served or left over.
+func (s *Slot) Holds() bool { return s.term.held() }
+
+// Term returns the term of the copy that this node holds.
+func (s *Slot) Term() Term { return s.term }
+
+// Epoch changes when a fill that began before must not be kept.
+func (s *Slot) Epoch() uint64 { return s.epoch }
+
+// Busy tells whether Tick has anything to do, now or later.
+func (s *Slot) Busy() bool {
+	return len(s.keys) > 0 || len(s.parked) > 0 || s.take != nil || s.leftover()
+}
+
+// leftover tells whether this node has a copy that it does not serve and is
+// not about to.
+func (s *Slot) leftover() bool { return s.term.held() && s.owner != s.sh.Self && s.table != nil }
+
+// Switch gives the slot a new table. With stranger, the table has a member
+// that served without this one knowing of it (or the other way round), so that
+// what this node serves may not be all there is.
+func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
+	self := s.sh.Self
+	s.table = t
+	s.owner = t.owner(s.num)
+	s.epoch++
+	s.voidTake()
+	if s.active && (s.owner != self || stranger && !s.sh.off.stranger) {
+		s.deactivate(out)
+	}
+	for i := 0; i < len(s.stagers); {
+		if st := s.stagers[i]; !contains(t.Reach, st) || st == s.owner && contains(t.Active, st) {
+			s.stagers = without(s.stagers, st)
+			continue
+		}
+		i++
+	}
+	if s.owner != self {
+		s.refuseParked(NotMine, out)
+		s.nextAsk = now + s.sh.Resend
+	} else if !s.active {
+		s.startTake(now, out)
+	}
+	s.grantAskers(now, out)
+}
+
+// deactivate ends serving. What was lent is the next owner's to revoke.
+func (s *Slot) deactivate(out *Out) {
+	s.active = false
+	s.sh.Serving(s.num, false)
+	for ref, k := range s.keys {
+		s.abortWrites(ref, k, out)
+		s.dropUnstarted(k, out)
+		s.leases -= len(k.leases)
+		k.leases = nil
+		s.tidy(ref, k)
+	}
+}
+
+// Handle takes a message from another member.
+func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
+	switch m.Kind {
+	case Take:
+		s.onTake(from, m, now, out)
+	case Grant:
+		s.onGrant(from, m, now, out)
+	case Done:
+		s.onDone(from, m)
+	case Held:
+		s.onHeld(from, m, out)
+	case Revoke:
+		s.onRevoke(from, m, out)
+	case Revoked:
+		s.onRevoked(from, m, now, out)
+	case Stage:
+		s.onStage(m, now)
+	}
+}
+
+// Tick does what has fallen due: deadlines, ended leases, messages to send
+// again.
+func (s *Slot) Tick(now time.Duration, out *Out) {
+	s.tickParked(now, out)
+	s.tickTake(now, out)
+	for ref, k := range s.keys {
+		s.tickLeases(k, now)
+		s.tickWrites(ref, k, now, out)
+		s.tidy(ref, k)
+	}
+	if s.leftover() && now >= s.nextAsk {
+		s.nextAsk = now + s.sh.Resend
+		out.send(s.owner, Message{Kind: Held, Slot: s.num, Digest: s.table.Digest, Term: s.term})
+	}
+}
+
+// Gone says that the process of a member is known to be gone: it holds no near
+// copy and answers nothing.
+func (s *Slot) Gone(m Member, now time.Duration, out *Out) {
+	s.stagers = without(s.stagers, m)
+	for ref, k := range s.keys {
+		s.dropLease(k, m)
+		if w := k.write; w != nil && w.confirm(m) {
+			s.step(ref, k, now, out)
+		}
+		s.tidy(ref, k)
+	}
+}
+
+// key returns what is known of a key, made when it is not there.
+func (s *Slot) key(ref cache.Ref) *key {
+	k := s.keys[ref]
+	if k == nil {
+		k = &key{}
+		if s.keys == nil {
+			s.keys = make(map[cache.Ref]*key)
+		}
+		s.keys[ref] = k
+	}
+	return k
+}
+
+// tidy forgets a key of which nothing is known any longer.
+func (s *Slot) tidy(ref cache.Ref, k *key) {
+	if len(k.leases) == 0 && k.write == nil && len(k.queue) == 0 && len(k.loads) == 0 {
+		delete(s.keys, ref)
+	}
+}

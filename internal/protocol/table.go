@@ -1,0 +1,30 @@
+package protocol
+
+import "time"
+
+// Table says who the members are and who owns which slot. It is made from the
+// member list alone, so nodes whose lists agree have tables with the same
+// Digest. It is immutable and shared by all slots of a node.
+type Table struct {
+	// Digest stands for name, incarnation and state of all Members.
+	Digest uint64
+	// Members are the active and the leaving members, this node included:
+	// everyone whom a take asks.
+	Members []Member
+	// Active are the members that may be lent near copies.
+	Active []Member
+	// Reach are Members and the joining ones: where revocations and clears go.
+	Reach []Member
+	// MaxNear is the longest lease that any member of this table or the last
+	// may have been given.
+	MaxNear time.Duration
+	// Place returns the owner of a slot and then its backups.
+	Place func(slot int) []Member
+}
+
+func (t *Table) owner(slot int) Member {
+	if h := t.Place(slot); len(h) > 0 {
+		return h[0]
+	}
+	return 0
+}

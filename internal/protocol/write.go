@@ -1,0 +1,265 @@
+package protocol
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// WriteCall is a Set or a Delete that has come to the owner.
+type WriteCall struct {
+	Call     Call
+	Ref      cache.Ref
+	Delete   bool
+	Value    []byte
+	TTL      time.Duration // of the value; 0: for ever
+	Deadline time.Duration
+}
+
+// write is a write, or the beginning of a load, that is waiting for near
+// copies to be given back. It takes its version only after that.
+type write struct {
+	call   WriteCall
+	id     uint64
+	load   bool
+	answer bool // the caller has been answered Partial
+	wait   []waitFor
+	resend time.Duration
+}
+
+// waitFor is a member that has not yet given back its near copy, and when its
+// lease ends anyway.
+type waitFor struct {
+	member Member
+	until  time.Duration
+}
+
+// confirm notes that m has no near copy any longer, and tells whether that was
+// waited for.
+func (w *write) confirm(m Member) bool {
+	for i := range w.wait {
+		if w.wait[i].member == m {
+			w.wait = append(w.wait[:i], w.wait[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// Write takes a Set or a Delete as the key's owner. One write of a key is
+// under way at a time.
+func (s *Slot) Write(c WriteCall, now time.Duration, out *Out) {
+	switch {
+	case s.owner != s.sh.Self:
+		out.answer(Answer{Call: c.Call, Status: NotMine})
+	case now >= c.Deadline:
+		out.answer(Answer{Call: c.Call, Status: NotExecuted})
+	case !s.active:
+		s.park(parked{write: &c}, out)
+	default:
+		s.nonces++
+		s.enqueue(&write{call: c, id: s.nonces}, now, out)
+	}
+}
+
+func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
+	k := s.key(w.call.Ref)
+	if k.write != nil {
+		if len(k.queue) >= s.sh.MaxQueued {
+			out.answer(Answer{Call: w.call.Call, Status: Overloaded})
+			return
+		}
+		k.queue = append(k.queue, w)
+		return
+	}
+	s.begin(k, w, now, out)
+	s.step(w.call.Ref, k, now, out)
+	s.tidy(w.call.Ref, k)
+}
+
+// begin sends the revocations of a write: to whom a near copy is lent, to
+// everybody while the last owner's leases may run, and for a Delete to
+// everybody always.
+func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
+	k.write = w
+	if !w.load {
+		for _, l := range k.loads {
+			l.dirty = l.dirty || l.version != 0
+		}
+	}
+	for _, l := range k.leases {
+		if l.until > now {
+			w.wait = append(w.wait, waitFor{l.holder, l.until})
+		}
+	}
+	if s.sh.off.revoke {
+		w.wait = nil
+	}
+	end := time.Duration(0)
+	if s.revokeAll > now && !s.sh.off.revAll {
+		end = s.revokeAll
+	}
+	if w.call.Delete && !w.load && !s.sh.off.revoke {
+		end = max(end, now+s.table.MaxNear)
+	}
+	if end > 0 {
+		for _, m := range s.table.Reach {
+			if m != s.sh.Self {
+				w.waitUntil(m, end)
+			}
+		}
+	}
+	s.revoke(w, now, out)
+}
+
+// waitUntil adds m to those waited for, or lengthens the wait.
+func (w *write) waitUntil(m Member, end time.Duration) {
+	for i := range w.wait {
+		if w.wait[i].member == m {
+			w.wait[i].until = max(w.wait[i].until, end)
+			return
+		}
+	}
+	w.wait = append(w.wait, waitFor{m, end})
+}
+
+func (s *Slot) revoke(w *write, now time.Duration, out *Out) {
+	w.resend = now + s.sh.Resend
+	for _, x := range w.wait {
+		out.send(x.member, Message{Kind: Revoke, Slot: s.num, Ref: w.call.Ref, Nonce: w.id})
+	}
+}
+
+func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
+	k := s.keys[m.Ref]
+	if k == nil || k.write == nil || k.write.id != m.Nonce {
+		return
+	}
+	s.dropLease(k, from)
+	k.write.confirm(from)
+	s.step(m.Ref, k, now, out)
+	s.tidy(m.Ref, k)
+}
+
+// step carries on the key's writes as far as they go.
+func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
+	for k.write != nil && len(k.write.wait) == 0 {
+		w := k.write
+		if w.load {
+			s.startLoad(w, k, now, out)
+		} else {
+			s.commit(w, now)
+			if !w.answer {
+				out.answer(Answer{Call: w.call.Call, Status: Written})
+			}
+			s.stage(ref, now, out)
+		}
+		s.nextWrite(k, now, out)
+	}
+}
+
+// nextWrite begins the next write of the key that waits.
+func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
+	k.write = nil
+	for len(k.queue) > 0 {
+		w := k.queue[0]
+		k.queue[0] = nil
+		k.queue = k.queue[1:]
+		if now >= w.call.Deadline && !w.load {
+			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
+			continue
+		}
+		s.begin(k, w, now, out)
+		return
+	}
+	k.queue = nil
+}
+
+// commit gives the write its version and makes it visible. The version is
+// above every one that the key, the slot's floor or any message has named.
+func (s *Slot) commit(w *write, now time.Duration) {
+	sh, c := s.sh, &w.call
+	old, _ := sh.Memory.Peek(c.Ref)
+	e := cache.Entry{
+		Kind:       cache.Owned,
+		Version:    sh.Clock.Next(max(old.Version, sh.Memory.Floor(s.num))),
+		Generation: sh.Generations.Of(c.Ref.Cache).Count,
+		Value:      c.Value,
+		Expires:    until(c.TTL, now),
+	}
+	if c.Delete {
+		e.Tombstone, e.Value = true, nil
+		e.Expires = max(now+sh.Tombstone, old.Expires)
+	}
+	if _, err := sh.Memory.Put(c.Ref, e); err != nil {
+		// What cannot be kept must not leave the old value behind.
+		sh.Memory.Drop(c.Ref, cache.AllKinds)
+		sh.Memory.RaiseFloor(s.num, e.Version)
+	}
+}
+
+// abortWrites refuses the key's writes, none of which has a version: the slot
+// is lost, and the callers go to its new owner.
+func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
+	writes := k.queue
+	if k.write != nil {
+		writes = append([]*write{k.write}, writes...)
+	}
+	for _, w := range writes {
+		switch {
+		case w.load:
+		case w.answer:
+			out.Again = append(out.Again, ref)
+		default:
+			if s.sh.off.abort {
+				w.wait = nil
+				s.commit(w, 0)
+				out.answer(Answer{Call: w.call.Call, Status: Written})
+				continue
+			}
+			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
+		}
+	}
+	k.write, k.queue = nil, nil
+}
+
+// tickWrites ends waiting where a lease or a deadline is over. A Set past its
+// deadline is not executed. A Delete past it is answered and goes on.
+func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
+	for i := 0; i < len(k.queue); {
+		if w := k.queue[i]; now >= w.call.Deadline && !w.load {
+			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
+			k.queue = append(k.queue[:i], k.queue[i+1:]...)
+			continue
+		}
+		i++
+	}
+	w := k.write
+	if w == nil {
+		return
+	}
+	for i := 0; i < len(w.wait); {
+		if w.wait[i].until <= now {
+			w.wait = append(w.wait[:i], w.wait[i+1:]...)
+			continue
+		}
+		i++
+	}
+	switch {
+	case len(w.wait) == 0:
+		s.step(ref, k, now, out)
+	case now >= w.call.Deadline && !w.load && !w.call.Delete:
+		out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
+		s.nextWrite(k, now, out)
+		s.step(ref, k, now, out)
+	case now >= w.call.Deadline && !w.load && !w.answer:
+		a := Answer{Call: w.call.Call, Status: Partial}
+		for _, x := range w.wait {
+			a.Unconfirmed = append(a.Unconfirmed, x.member)
+		}
+		w.answer = true
+		out.answer(a)
+	case now >= w.resend:
+		s.revoke(w, now, out)
+	}
+}
