@@ -1,0 +1,245 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+// op is a call on one key, from where it is made until it is answered.
+type op struct {
+	kind  wire.Kind // kindGet, kindSet or kindDelete
+	space *space
+	key   string
+	hash  uint64
+	value []byte
+	ttl   time.Duration
+	load  bool
+}
+
+func (o *op) ref() cache.Ref {
+	return cache.Ref{Hash: o.hash, Cache: o.space.number, Key: o.key}
+}
+
+// timeout is how long a call may take.
+func (n *Node) timeout(ctx context.Context) time.Duration {
+	t := n.cfg.RequestTimeout
+	if d, ok := ctx.Deadline(); ok {
+		t = min(t, time.Until(d))
+	}
+	return t
+}
+
+const (
+	firstRetry = 10 * time.Millisecond
+	lastRetry  = 100 * time.Millisecond
+)
+
+// do brings a call to the owner of its key, and to the next one where that is
+// not the owner any longer. A write is sent again only when it surely was not
+// executed. The second result is who answered.
+func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
+	slot := slotOf(o.hash)
+	deadline := n.clock.now() + n.timeout(ctx)
+	wait := firstRetry
+	broken := 0
+	for {
+		v := n.members.view.Load()
+		h, ok := v.owner(slot)
+		var a protocol.Answer
+		err := errNoConnection
+		switch {
+		case !ok:
+		case h.link == nil:
+			a, err = n.doHere(ctx, o, slot, deadline)
+		default:
+			a, err = n.doThere(ctx, o, slot, h, v, deadline)
+		}
+		switch {
+		case err == nil && a.Status != protocol.NotMine && a.Status != protocol.NotExecuted:
+			return a, h, answerError(&a, n)
+		case ctx.Err() != nil:
+			return a, h, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+		case n.ctx.Err() != nil:
+			return a, h, ErrClosed
+		case err != nil && !errors.Is(err, wire.ErrNotSent):
+			if o.kind != kindGet || !errors.Is(err, wire.ErrBroken) {
+				return a, h, callError(err, h.name)
+			}
+		}
+		if err != nil {
+			broken++
+		}
+		if o.load && broken > 3 {
+			return a, h, callError(err, h.name)
+		}
+		if err := n.await(ctx, v, min(wait, deadline-n.clock.now())); err != nil {
+			return a, h, err
+		}
+		if n.clock.now() >= deadline {
+			return a, h, fmt.Errorf("%w: no owner answered for the key within %v", ErrUnavailable, n.timeout(context.Background()))
+		}
+		wait = min(2*wait, lastRetry)
+	}
+}
+
+// await waits for another table than v, but not longer than that.
+func (n *Node) await(ctx context.Context, v *view, wait time.Duration) error {
+	t := time.NewTimer(max(wait, 0))
+	defer t.Stop()
+	select {
+	case <-v.replace:
+	case <-t.C:
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	case <-n.ctx.Done():
+		return ErrClosed
+	}
+	return nil
+}
+
+// doHere calls this node's own slot.
+func (n *Node) doHere(ctx context.Context, o *op, slot int, deadline time.Duration) (protocol.Answer, error) {
+	lc := n.takeLocal()
+	st, p, s := n.begin(slot)
+	call := p.calls.add(caller{local: lc})
+	now := n.clock.now()
+	switch o.kind {
+	case kindGet:
+		s.Get(protocol.Get{Call: call, From: n.id, Ref: o.ref(), Load: o.load, Deadline: deadline}, now, &st.out)
+	default:
+		d := deadline - margin(deadline-now)
+		s.Write(protocol.WriteCall{
+			Call: call, Ref: o.ref(), Delete: o.kind == kindDelete, Value: o.value, TTL: o.ttl, Deadline: d,
+		}, now, &st.out)
+	}
+	n.end(st, p, slot)
+	return n.waitLocal(ctx, lc, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.calls.take(call).local != nil
+	}, deadline-now)
+}
+
+// waitLocal waits for a call on this node to be answered. Forget makes sure
+// that it will not be, and tells whether that came in time.
+func (n *Node) waitLocal(ctx context.Context, lc *localCall, forget func() bool, atMost time.Duration) (protocol.Answer, error) {
+	select {
+	case a := <-lc.done:
+		n.locals.Put(lc)
+		return a, nil
+	default:
+	}
+	t := time.NewTimer(atMost + 2*tickEvery)
+	defer t.Stop()
+	var err error
+	select {
+	case a := <-lc.done:
+		n.locals.Put(lc)
+		return a, nil
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-n.ctx.Done():
+		err = ErrClosed
+	case <-t.C:
+		err = errTimeout
+	}
+	if !forget() { // the answer is on its way
+		a := <-lc.done
+		n.locals.Put(lc)
+		return a, nil
+	}
+	n.locals.Put(lc)
+	return protocol.Answer{}, err
+}
+
+var errTimeout = errors.New("no answer in time")
+
+func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
+
+// doThere sends a call to another member.
+func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, deadline time.Duration) (protocol.Answer, error) {
+	var fill protocol.Fill
+	buf := n.buffers.take()
+	defer n.buffers.give(buf)
+	if o.kind == kindGet {
+		p, s := n.slot(slot)
+		p.mu.Lock()
+		fill = s.Begin(o.ref(), n.cfg.NearTTL, n.clock.now())
+		p.mu.Unlock()
+		*buf = appendGet(*buf, o.space.name, o.key, n.cfg.NearTTL, o.load)
+	} else {
+		*buf = appendWrite(*buf, o)
+	}
+	b, err := h.link.call(ctx, o.kind, *buf, deadline-n.clock.now())
+	if err != nil {
+		return protocol.Answer{}, err
+	}
+	a, digest, err := decodeAnswer(b)
+	if err != nil {
+		return a, err
+	}
+	switch {
+	case a.Status == protocol.NotMine:
+		if digest != v.table.Digest {
+			n.exchangeSoon(h.id)
+		}
+	case o.kind == kindGet:
+		p, s := n.slot(slot)
+		p.mu.Lock()
+		hit := s.End(fill, &a, n.clock.now())
+		p.mu.Unlock()
+		if a.Status == protocol.Found && !hit {
+			a.Status, a.Value = protocol.Missing, nil
+		}
+	}
+	return a, nil
+}
+
+// answerError turns what an answer says into an error, where it says one.
+func answerError(a *protocol.Answer, n *Node) error {
+	switch a.Status {
+	case protocol.Found, protocol.Written:
+		return nil
+	case protocol.Missing:
+		return ErrNotFound
+	case protocol.Partial:
+		return n.partial(a.Unconfirmed)
+	case protocol.Overloaded:
+		return fmt.Errorf("%w: too many calls wait at the owner", ErrOverloaded)
+	case protocol.Failed:
+		return a.Err
+	}
+	return fmt.Errorf("%w: the owner did not become active in time", ErrUnavailable)
+}
+
+// partial names the members that have not confirmed.
+func (n *Node) partial(ids []protocol.Member) error {
+	e := &PartialError{}
+	for _, id := range ids {
+		name := fmt.Sprintf("member %x", uint64(id))
+		if l := n.members.link(id); l != nil {
+			name = l.name
+		} else if id == n.id {
+			name = n.cfg.Name
+		}
+		e.Members = append(e.Members, name)
+	}
+	return e
+}
+
+func callError(err error, name string) error {
+	var refused *wire.RemoteError
+	switch {
+	case errors.Is(err, wire.ErrOverloaded):
+		return fmt.Errorf("%w: the connection to %s: %w", ErrOverloaded, name, err)
+	case errors.As(err, &refused):
+		return fmt.Errorf("cluster: %s refused: %w", name, err)
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnavailable, name, err)
+}

@@ -1,0 +1,308 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// Entries go from one node to another in pieces: ahead of a switch of tables,
+// pulled by a joining node (kindCopy) or pushed by a leaving one (kindPush);
+// and after it, where a grant could not carry them (kindFetch). A piece ends at
+// pieceBytes, and a slot that is larger goes on in the next, in the order of
+// its keys' hashes.
+
+const (
+	pieceBytes = 512 << 10
+	pieceFor   = 5 * time.Second
+	maxHaves   = 2 << 20 // bytes
+)
+
+// cursor is how far a copy of some slots has come: all of the slots before, and
+// of this one the keys whose hash is below.
+type cursor struct {
+	slot int // place in the list of slots
+	hash uint64
+}
+
+// byHash sorts items for a cursor, and leaves out those that it has passed.
+func byHash(items []protocol.Item, from uint64) []protocol.Item {
+	items = slices.DeleteFunc(items, func(it protocol.Item) bool { return it.Ref.Hash < from })
+	slices.SortFunc(items, func(a, b protocol.Item) int { return cmp.Compare(a.Ref.Hash, b.Ref.Hash) })
+	return items
+}
+
+// fill takes as many of the items as fit, all of one hash together, and returns
+// where to go on; done is true where nothing is left.
+func fill(piece, items []protocol.Item, size *int) (_ []protocol.Item, next uint64, done bool) {
+	for i := range items {
+		it := &items[i]
+		cost := len(it.Ref.Key) + len(it.Value) + 64
+		if *size > 0 && *size+cost > pieceBytes && (i == 0 || items[i-1].Ref.Hash != it.Ref.Hash) {
+			return piece, it.Ref.Hash, false
+		}
+		*size += cost
+		piece = append(piece, *it)
+	}
+	return piece, 0, true
+}
+
+// content lists a slot's entries here. With stager, who will be sent what
+// changes from now on, only if this node serves the slot.
+func (n *Node) content(slot int, stager protocol.Member) []protocol.Item {
+	p, s := n.slot(slot)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if stager != 0 && !s.AddStager(stager) {
+		return nil
+	}
+	return s.Content(n.clock.now())
+}
+
+// copyFrom copies slots ahead from their owner.
+func (n *Node) copyFrom(ctx context.Context, l *link, slots []int) error {
+	at := cursor{}
+	for at.slot < len(slots) {
+		batch := slots[at.slot:min(at.slot+1024, len(slots))]
+		body := binary.BigEndian.AppendUint64(nil, at.hash)
+		body = binary.AppendUvarint(body, uint64(len(batch)))
+		for _, s := range batch {
+			body = binary.AppendUvarint(body, uint64(s))
+		}
+		b, err := l.call(ctx, kindCopy, body, pieceFor)
+		if err != nil {
+			return err
+		}
+		d := decoder{b: b}
+		through, hash := d.uvarint(), d.uint64()
+		items := n.caches.decodeItems(&d)
+		if err := d.err(); err != nil {
+			return err
+		}
+		if through > uint64(len(batch)) || through == 0 && hash <= at.hash {
+			return fmt.Errorf("cluster: a copy from %s does not go on: %w", l.name, errShort)
+		}
+		n.staged(items)
+		n.counts.copied.Add(uint64(len(items)))
+		at = cursor{at.slot + int(through), hash}
+	}
+	return nil
+}
+
+// onCopy answers with the next piece: how many of the slots are through, where
+// the next one goes on, and the items.
+func (n *Node) onCopy(from protocol.Member, body []byte) ([]byte, error) {
+	d := decoder{b: body}
+	hash := d.uint64()
+	slots := make([]int, d.count(1))
+	for i := range slots {
+		slots[i] = d.slot()
+	}
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	var piece []protocol.Item
+	size, through := 0, 0
+	for _, slot := range slots {
+		next, done := uint64(0), true
+		piece, next, done = fill(piece, byHash(n.content(slot, from), hash), &size)
+		hash = next
+		if !done {
+			break
+		}
+		through++
+		if size >= pieceBytes {
+			break
+		}
+	}
+	b := binary.AppendUvarint(nil, uint64(through))
+	b = binary.BigEndian.AppendUint64(b, hash)
+	return n.caches.appendItems(b, piece), nil
+}
+
+// staged takes items that were copied ahead.
+func (n *Node) staged(items []protocol.Item) {
+	now := n.clock.now()
+	for len(items) > 0 {
+		slot, k := slotOf(items[0].Ref.Hash), 1
+		for k < len(items) && slotOf(items[k].Ref.Hash) == slot {
+			k++
+		}
+		p, s := n.slot(slot)
+		p.mu.Lock()
+		s.Staged(items[:k], now)
+		p.mu.Unlock()
+		items = items[k:]
+	}
+}
+
+// pushTo copies slots ahead to the member that will own them.
+func (n *Node) pushTo(ctx context.Context, l *link, slots []int) error {
+	var piece []protocol.Item
+	size := 0
+	for _, slot := range slots {
+		hash, done := uint64(0), false
+		items := n.content(slot, l.id)
+		for !done {
+			items = byHash(items, hash)
+			piece, hash, done = fill(piece, items, &size)
+			if size < pieceBytes && done {
+				break
+			}
+			if err := n.push(ctx, l, piece); err != nil {
+				return err
+			}
+			piece, size = piece[:0], 0
+		}
+	}
+	if len(piece) == 0 {
+		return nil
+	}
+	return n.push(ctx, l, piece)
+}
+
+func (n *Node) push(ctx context.Context, l *link, piece []protocol.Item) error {
+	n.counts.copied.Add(uint64(len(piece)))
+	_, err := l.call(ctx, kindPush, n.caches.appendItems(nil, piece), pieceFor)
+	return err
+}
+
+// onPush takes a piece of what this node is going to own.
+func (n *Node) onPush(body []byte) ([]byte, error) {
+	d := decoder{b: body}
+	items := n.caches.decodeItems(&d)
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	n.staged(items)
+	return nil, nil
+}
+
+// fetch gets the content of a slot that a grant could not carry, in a goroutine
+// that ends when all is there, or when it is not wanted any longer.
+func (n *Node) fetch(f protocol.Fetch) {
+	n.spawn(func(ctx context.Context) {
+		wait := firstRetry
+		for {
+			l := n.members.link(f.From)
+			if l == nil {
+				return
+			}
+			wanted, err := n.fetchOnce(ctx, l, f)
+			if err == nil || !wanted || ctx.Err() != nil {
+				return
+			}
+			n.log.Debug("cluster: fetching a slot failed", "slot", f.Slot, "from", l.name, "err", err)
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, lastRetry)
+		}
+	})
+}
+
+// have is one entry that is staged here, as a fetch names it.
+type have struct {
+	hash, version uint64
+}
+
+func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted bool, err error) {
+	staged := make(map[have]cache.Ref)
+	var haves []byte
+	if !f.All {
+		p, _ := n.slot(f.Slot)
+		p.mu.Lock()
+		items := n.store.AppendSlot(nil, f.Slot, cache.StagedOnly)
+		p.mu.Unlock()
+		for i := range items {
+			h := have{items[i].Ref.Hash, items[i].Entry.Version}
+			staged[h] = items[i].Ref
+			haves = binary.BigEndian.AppendUint64(haves, h.hash)
+			haves = binary.BigEndian.AppendUint64(haves, h.version)
+		}
+		if len(haves) > maxHaves {
+			// Too much to compare: all of it is fetched anew.
+			clear(staged)
+			haves = nil
+			n.store.DropSlot(f.Slot, cache.StagedOnly)
+		}
+	}
+	for hash, first := uint64(0), true; ; first = false {
+		body := binary.AppendUvarint(nil, uint64(f.Slot))
+		body = binary.BigEndian.AppendUint64(body, hash)
+		body = append(body, haves...)
+		b, err := l.call(ctx, kindFetch, body, pieceFor)
+		if err != nil {
+			return true, err
+		}
+		d := decoder{b: b}
+		last := d.byte() == 1
+		next := d.uint64()
+		var gone []cache.Ref
+		for range d.count(16) {
+			if ref, ok := staged[have{d.uint64(), d.uint64()}]; ok && first {
+				gone = append(gone, ref)
+			}
+		}
+		items := n.caches.decodeItems(&d)
+		if err := d.err(); err != nil {
+			return true, err
+		}
+		if !last && next <= hash && !first {
+			return true, errShort
+		}
+		st, p, s := n.begin(f.Slot)
+		ok := s.Fetched(f, items, gone, last, n.clock.now(), &st.out)
+		n.end(st, p, f.Slot)
+		if last || !ok {
+			return ok, nil
+		}
+		hash = next
+	}
+}
+
+// onFetch answers with the next piece of a slot: whether it is the last, where
+// the next one begins, which of the taker's entries are not here, and the items
+// that the taker does not have.
+func (n *Node) onFetch(body []byte) ([]byte, error) {
+	d := decoder{b: body}
+	slot, hash := d.slot(), d.uint64()
+	if d.bad || len(d.b)%16 != 0 {
+		return nil, errShort
+	}
+	haves := make(map[have]bool, len(d.b)/16)
+	for len(d.b) > 0 {
+		haves[have{d.uint64(), d.uint64()}] = true
+	}
+	items := n.content(slot, 0)
+	items = slices.DeleteFunc(items, func(it protocol.Item) bool {
+		h := have{it.Ref.Hash, it.Version}
+		same := haves[h]
+		delete(haves, h)
+		return same
+	})
+	size := 0
+	piece, next, done := fill(nil, byHash(items, hash), &size)
+	b := []byte{0}
+	if done {
+		b[0] = 1
+	}
+	b = binary.BigEndian.AppendUint64(b, next)
+	if hash != 0 {
+		clear(haves) // told with the first piece
+	}
+	b = binary.AppendUvarint(b, uint64(len(haves)))
+	for h := range haves {
+		b = binary.BigEndian.AppendUint64(b, h.hash)
+		b = binary.BigEndian.AppendUint64(b, h.version)
+	}
+	return n.caches.appendItems(b, piece), nil
+}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Leave hands over what this node owns, says goodbye and closes it. Until the
+// others have everything it goes on answering; calls made on it from then on
+// return ErrClosed. With ctx's end (or after 30 s) it closes in any case, and
+// returns an error that says what was not handed over. Leave may be called once
+// or many times, from anywhere.
+func (n *Node) Leave(ctx context.Context) error {
+	n.leaveOnce.Do(func() {
+		defer close(n.leftDone)
+		n.leaveErr = n.leave(ctx)
+	})
+	select {
+	case <-n.leftDone:
+		return n.leaveErr
+	case <-ctx.Done():
+		return fmt.Errorf("cluster: leaving: %w", ctx.Err())
+	}
+}
+
+const leaveFor = 30 * time.Second
+
+func (n *Node) leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveFor)
+	defer cancel()
+	stop := context.AfterFunc(n.ctx, cancel)
+	defer stop()
+	n.quit.Store(true)
+	var err error
+	if n.members.me().State == active {
+		n.copyOut(ctx)
+		n.members.advance(leaving)
+		n.until(ctx, func() bool { return n.holding() == 0 || n.nobodyActive() })
+		if held := n.holding(); held > 0 && !n.nobodyActive() {
+			err = fmt.Errorf("cluster: left without handing over %d slots: %w", held, context.Cause(ctx))
+		}
+	}
+	n.shut.Store(true)
+	n.members.advance(left)
+	n.flushLinks(ctx)
+	if g := n.gossip.Leave(ctx); g != nil && err == nil {
+		err = fmt.Errorf("cluster: leaving the gossip: %w", g)
+	}
+	if c := n.Close(); c != nil && err == nil {
+		err = c
+	}
+	return err
+}
+
+// nobodyActive tells whether there is nobody to hand over to.
+func (n *Node) nobodyActive() bool {
+	v := n.members.view.Load()
+	for _, m := range v.table.Active {
+		if m != n.id {
+			return false
+		}
+	}
+	return true
+}
+
+// copyOut copies every slot of this node to the member that will own it, while
+// this one goes on serving.
+func (n *Node) copyOut(ctx context.Context) {
+	v := n.members.view.Load()
+	var names []string
+	to := make(map[string]holder)
+	for _, h := range v.holders {
+		if h.link != nil {
+			names = append(names, h.name)
+			to[h.name] = h
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	next := newRing(names, 0)
+	slots := make(map[*link][]int)
+	for slot := range slotCount {
+		if h, ok := v.owner(slot); ok && h.link == nil {
+			l := to[next.names[next.owners(slot)[0]]].link
+			slots[l] = append(slots[l], slot)
+		}
+	}
+	n.eachLink(slots, func(l *link, list []int) {
+		if err := n.pushTo(ctx, l, list); err != nil && ctx.Err() == nil {
+			n.log.Warn("cluster: copying ahead failed: the rest goes with the switch", "member", l.name, "err", err)
+		}
+	})
+}
+
+// flushLinks waits until what is queued for the others has been given to the
+// connections, as far as there are any.
+func (n *Node) flushLinks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	for _, l := range *n.members.linked.Load() {
+		n.until(ctx, func() bool { return l.conn.Load() == nil || l.empty() })
+	}
+}

@@ -1,0 +1,283 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+// The kinds of frames between two nodes.
+const (
+	kindGet wire.Kind = iota + 1
+	kindSet
+	kindDelete
+	kindMany
+	kindCopy
+	kindFetch
+	kindPush
+	kindMembers
+	kindMeet
+	kindBatch // one-way: any number of the protocol's messages
+)
+
+// stateEntry in a batch is a member's record and whether the receiver is its
+// kin. It stands where a message has its kind.
+const stateEntry = 0xff
+
+const (
+	maxOutbox = 8 << 20 // bytes of messages that wait for one member
+	maxBatch  = 1 << 20 // bytes of them in a frame
+	dialFor   = 2 * time.Second
+)
+
+var errNoConnection = fmt.Errorf("cluster: no connection yet: %w", wire.ErrNotSent)
+
+// link is the way to one other member: a connection that is kept up, and a
+// bounded queue of one-way messages that go together as far as they can.
+type link struct {
+	n    *Node
+	id   protocol.Member
+	name string
+	addr string
+	conn atomic.Pointer[wire.Conn] // nil while there is none
+	wake chan struct{}
+	end  context.CancelFunc
+
+	exchanging atomic.Bool // an exchange of members is under way
+
+	mu       sync.Mutex // guards what follows
+	out      []byte
+	flushing bool // what was in out is being given to the connection
+}
+
+// newLink starts the goroutine that keeps the connection up. It ends with
+// close, or with the node.
+func (n *Node) newLink(rec record) *link {
+	l := &link{n: n, id: rec.ID, name: rec.Name, addr: rec.Peer, wake: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(n.ctx)
+	l.end = cancel
+	n.spawn(func(context.Context) {
+		defer cancel()
+		l.run(ctx)
+	})
+	return l
+}
+
+func (l *link) close() { l.end() }
+
+// call sends a request and waits for its answer.
+func (l *link) call(ctx context.Context, kind wire.Kind, body []byte, timeout time.Duration) ([]byte, error) {
+	c := l.conn.Load()
+	if c == nil {
+		return nil, errNoConnection
+	}
+	l.n.counts.calls[kind].Add(1)
+	return c.Call(ctx, kind, body, timeout)
+}
+
+// put queues a message. One that does not fit is left out: the protocol asks
+// again for what it has not heard of.
+func (l *link) put(m *protocol.Message) {
+	l.mu.Lock()
+	if len(l.out) < maxOutbox {
+		l.out = l.n.caches.appendMessage(l.out, m)
+	} else {
+		l.n.counts.dropped.Add(1)
+	}
+	l.mu.Unlock()
+	l.poke()
+}
+
+// putState queues this node's own record.
+func (l *link) putState(rec *record, kin bool) {
+	l.mu.Lock()
+	start := len(l.out)
+	l.out = append(l.out, 0, 0, 0, 0, stateEntry)
+	l.out = rec.append(l.out)
+	l.out = append(l.out, terms{kin: kin}.byte())
+	binary.BigEndian.PutUint32(l.out[start:], uint32(len(l.out)-start-4))
+	l.mu.Unlock()
+	l.poke()
+}
+
+func (l *link) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *link) run(ctx context.Context) {
+	wait := 10 * time.Millisecond
+	for ctx.Err() == nil {
+		c, err := l.dial(ctx)
+		if err != nil {
+			l.n.log.Debug("cluster: cannot reach member", "member", l.name, "addr", l.addr, "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(wait):
+			}
+			wait = min(2*wait, time.Second)
+			continue
+		}
+		wait = 10 * time.Millisecond
+		l.conn.Store(c)
+		l.n.progress()
+		l.pump(ctx, c)
+		l.conn.Store(nil)
+		c.Close()
+	}
+}
+
+// dial connects, and finds out whether the one who answers is the member. If
+// it is another run, the member's process is gone.
+func (l *link) dial(ctx context.Context) (*wire.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	c, err := wire.Dial(ctx, l.addr, l.n.wire, l.n.serve)
+	if err != nil {
+		return nil, err
+	}
+	if id := helloOf(c.Peer()); id != l.id {
+		c.Close()
+		l.n.log.Info("cluster: another run answers under a member's address: the member is gone", "member", l.name, "addr", l.addr)
+		l.n.spawn(func(context.Context) { l.n.processGone(l.id) })
+		return nil, fmt.Errorf("cluster: %s is another run of the node", l.addr)
+	}
+	return c, nil
+}
+
+// pump sends what is queued until the connection ends.
+func (l *link) pump(ctx context.Context, c *wire.Conn) {
+	var spare []byte
+	for {
+		runtime.Gosched() // others may have more to put into the same frame
+		l.mu.Lock()
+		out := l.out
+		l.out, l.flushing = spare[:0], true
+		l.mu.Unlock()
+		l.flush(c, out)
+		l.mu.Lock()
+		l.flushing = false
+		l.mu.Unlock()
+		if spare = out; cap(spare) > maxBatch {
+			spare = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.Done():
+			return
+		case <-l.wake:
+		}
+	}
+}
+
+func (l *link) flush(c *wire.Conn, out []byte) {
+	for len(out) > 0 {
+		n := 0
+		for n < len(out) {
+			next := n + 4 + int(binary.BigEndian.Uint32(out[n:]))
+			if n > 0 && next > maxBatch {
+				break
+			}
+			n = next
+		}
+		if err := c.Send(kindBatch, out[:n]); err != nil {
+			l.n.counts.dropped.Add(1)
+			l.n.log.Debug("cluster: messages dropped", "member", l.name, "err", err)
+		}
+		out = out[n:]
+	}
+}
+
+// send queues a message for a member; for somebody who is none it is left out.
+func (n *Node) send(to protocol.Member, m *protocol.Message) {
+	if l := n.members.link(to); l != nil {
+		n.counts.messages[m.Kind].Add(1)
+		l.put(m)
+	}
+}
+
+// tellState tells every member directly how far this node is.
+func (n *Node) tellState(self record, kin map[protocol.Member]bool, links map[protocol.Member]*link) {
+	for id, l := range links {
+		l.putState(&self, kin[id])
+	}
+}
+
+// onBatch takes a frame of messages. What one of them has wrong does not keep
+// the others from being heard.
+func (n *Node) onBatch(from protocol.Member, b []byte) {
+	for len(b) > 0 {
+		if len(b) < 4 {
+			n.malformed(from, errShort)
+			return
+		}
+		size := binary.BigEndian.Uint32(b)
+		b = b[4:]
+		if uint64(size) > uint64(len(b)) || size == 0 {
+			n.malformed(from, errShort)
+			return
+		}
+		entry := b[:size]
+		b = b[size:]
+		if entry[0] == stateEntry {
+			n.onState(from, entry[1:])
+			continue
+		}
+		m, known, err := n.caches.decodeMessage(entry)
+		switch {
+		case err != nil:
+			n.malformed(from, err)
+		case known:
+			n.handle(from, &m)
+		}
+	}
+}
+
+// onState takes what a member says about itself.
+func (n *Node) onState(from protocol.Member, b []byte) {
+	d := decoder{b: b}
+	rec, theirs := d.record(), termsOf(d.byte())
+	if err := d.err(); err != nil || rec.ID != from {
+		n.malformed(from, errShort)
+		return
+	}
+	if rec.State == left {
+		n.processGone(from)
+		return
+	}
+	if rec.State == active && theirs.kin {
+		n.members.meet(rec, theirs)
+		return
+	}
+	n.members.learn(fromItself, rec)
+}
+
+func (n *Node) malformed(from protocol.Member, err error) {
+	n.counts.malformed.Add(1)
+	n.log.Warn("cluster: a message was not understood", "from", uint64(from), "err", err)
+}
+
+// helloOf reads a peer's incarnation from the first frame of its connection.
+func helloOf(hello []byte) protocol.Member {
+	if len(hello) < 8 {
+		return 0
+	}
+	return protocol.Member(binary.BigEndian.Uint64(hello))
+}
+
+// empty tells whether nothing waits to be sent.
+func (l *link) empty() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.out) == 0 && !l.flushing
+}

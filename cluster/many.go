@@ -1,0 +1,203 @@
+package cluster
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"sync"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+const (
+	// manyKeys is how many keys one request asks for at most.
+	manyKeys = 256
+	// manyBytes is where the answer of one request ends: what does not fit is
+	// asked for again, by itself.
+	manyBytes = 2 << 20
+)
+
+// manyCall is a request for several keys that waits until every one of them
+// is answered.
+type manyCall struct {
+	conn *wire.Conn
+	id   uint32
+
+	mu      sync.Mutex // guards what follows
+	left    int
+	size    int
+	answers [][]byte
+}
+
+// answer notes the answer for one key, and sends all after the last.
+func (m *manyCall) answer(n *Node, at int, a *protocol.Answer) {
+	b := n.appendAnswer(nil, a)
+	m.mu.Lock()
+	if m.size+len(b) > manyBytes && m.size > 0 {
+		b = n.appendAnswer(nil, &protocol.Answer{Status: protocol.NotExecuted})
+	}
+	m.size += len(b)
+	m.answers[at] = b
+	m.left--
+	last := m.left == 0
+	m.mu.Unlock()
+	if !last {
+		return
+	}
+	body := make([]byte, 0, m.size+4*len(m.answers))
+	for _, b := range m.answers {
+		body = appendBytes(body, b)
+	}
+	n.replyWith(m.conn, m.id, body)
+}
+
+// onMany answers a request for several keys of one cache.
+func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error {
+	d := decoder{b: r.Body}
+	load := d.byte() == getLoads
+	near := d.duration()
+	sp, err := n.caches.space(d.bytes())
+	count := d.count(2)
+	if d.bad || err != nil || count == 0 || count > manyKeys {
+		return errors.Join(errShort, err)
+	}
+	refs := make([]cache.Ref, count)
+	for i := range refs {
+		refs[i] = d.refOf(sp)
+	}
+	if err := d.err(); err != nil {
+		return err
+	}
+	m := &manyCall{conn: c, id: r.ID, left: count, answers: make([][]byte, count)}
+	deadline := n.deadlineOf(r)
+	for i, ref := range refs {
+		slot := slotOf(ref.Hash)
+		st, p, s := n.begin(slot)
+		s.Get(protocol.Get{
+			Call: p.calls.add(caller{many: m, at: i}), From: from, Ref: ref,
+			Near: min(near, MaxNearTTL), Load: load, Deadline: deadline,
+		}, n.clock.now(), &st.out)
+		n.end(st, p, slot)
+	}
+	return nil
+}
+
+// readMany gets several keys: what is here at once, what others own with one
+// request to each of them, and what that did not bring one by one. The result
+// stands beside the keys; a nil value with no error is not there.
+func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found, []error) {
+	got, errs := make([]found, len(keys)), make([]error, len(keys))
+	v := n.members.view.Load()
+	byOwner := make(map[*link][]int)
+	var single []int
+	for i, key := range keys {
+		hash := sp.hasher.hash(key)
+		if hit, ok := n.local(sp, hash, key); ok {
+			got[i] = foundOf(&hit)
+			continue
+		}
+		h, ok := v.owner(slotOf(hash))
+		if !ok || h.link == nil {
+			single = append(single, i)
+			continue
+		}
+		byOwner[h.link] = append(byOwner[h.link], i)
+	}
+	var mu sync.Mutex // guards single
+	var wg sync.WaitGroup
+	for l, list := range byOwner {
+		for len(list) > 0 {
+			part := list[:min(len(list), manyKeys)]
+			list = list[len(part):]
+			wg.Add(1)
+			go func() { // ends with the request, which has a deadline
+				defer wg.Done()
+				again := n.readFrom(ctx, sp, l, v, keys, part, got, errs)
+				mu.Lock()
+				single = append(single, again...)
+				mu.Unlock()
+			}()
+		}
+	}
+	wg.Wait()
+	sem := make(chan struct{}, 64)
+	for _, i := range single {
+		sem <- struct{}{}
+		wg.Add(1)
+		go func() { // ends with the call, which has a deadline
+			defer func() { <-sem; wg.Done() }()
+			got[i], errs[i] = n.read(ctx, sp, sp.hasher.hash(keys[i]), keys[i])
+		}()
+	}
+	wg.Wait()
+	return got, errs
+}
+
+// readFrom asks one owner for several keys and returns those that are to be
+// asked for again.
+func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys []string, part []int, got []found, errs []error) (again []int) {
+	fills := make([]protocol.Fill, len(part))
+	now := n.clock.now()
+	flags := byte(0)
+	if sp.load.Load() != nil {
+		flags = getLoads
+	}
+	body := appendString(appendDuration([]byte{flags}, n.cfg.NearTTL), sp.name)
+	body = binary.AppendUvarint(body, uint64(len(part)))
+	for j, i := range part {
+		ref := cache.Ref{Hash: sp.hasher.hash(keys[i]), Cache: sp.number, Key: keys[i]}
+		p, s := n.slot(slotOf(ref.Hash))
+		p.mu.Lock()
+		fills[j] = s.Begin(ref, n.cfg.NearTTL, now)
+		p.mu.Unlock()
+		body = appendString(body, keys[i])
+	}
+	b, err := l.call(ctx, kindMany, body, n.timeout(ctx))
+	if err != nil {
+		return part
+	}
+	d := decoder{b: b}
+	for j, i := range part {
+		a, digest, err := decodeAnswer(d.bytes())
+		switch {
+		case d.bad || err != nil || a.Status == protocol.NotExecuted:
+			again = append(again, i)
+			continue
+		case a.Status == protocol.NotMine:
+			if digest != v.table.Digest {
+				n.exchangeSoon(l.id)
+			}
+			again = append(again, i)
+			continue
+		}
+		p, s := n.slot(slotOf(fills[j].Ref.Hash))
+		p.mu.Lock()
+		hit := s.End(fills[j], &a, n.clock.now())
+		p.mu.Unlock()
+		switch {
+		case hit:
+			got[i] = found{value: a.Value, version: a.Version, source: Source{kind: sourcePeer, peer: l.name}}
+			if a.Loaded {
+				got[i].source = Source{kind: sourceLoaded}
+			}
+		case a.Status == protocol.Failed && errors.Is(a.Err, errNoLoader):
+			again = append(again, i)
+		default:
+			if a.Status == protocol.Found {
+				a.Status = protocol.Missing
+			}
+			errs[i] = answerError(&a, n)
+		}
+	}
+	return again
+}
+
+func foundOf(hit *cache.Hit) found {
+	f := found{value: hit.Value, decoded: hit.Decoded, version: hit.Version, source: Source{kind: sourceOwned}}
+	if hit.Kind == cache.Near {
+		f.source.kind = sourceNear
+	}
+	return f
+}

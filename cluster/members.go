@@ -1,0 +1,124 @@
+package cluster
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// Member is what a node knows of a member.
+type Member struct {
+	Name   string `json:"name"`
+	Gossip string `json:"gossip"`
+	Peer   string `json:"peer"`
+	State  string `json:"state"` // "joining", "alive", "leaving" or "dead"
+	Self   bool   `json:"self"`
+}
+
+// deadShown is how long a member that is gone is still listed.
+const deadShown = time.Minute
+
+func (r *record) member() Member {
+	m := Member{Name: r.Name, Gossip: r.Gossip, Peer: r.Peer, State: "alive"}
+	switch r.State {
+	case joining:
+		m.State = "joining"
+	case leaving, left:
+		m.State = "leaving"
+	}
+	return m
+}
+
+// Members lists all members, this node included, by name. One that is gone is
+// listed as dead for a minute.
+func (n *Node) Members() []Member {
+	r := n.members
+	r.mu.Lock()
+	me := r.self.member()
+	me.Self = true
+	list := []Member{me}
+	for _, o := range r.others {
+		list = append(list, o.member())
+	}
+	now := n.clock.now()
+	for _, g := range r.gone {
+		if g.Name != "" && now < g.at+deadShown {
+			m := g.member()
+			m.State = "dead"
+			list = append(list, m)
+		}
+	}
+	r.mu.Unlock()
+	slices.SortFunc(list, func(a, b Member) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Peer, b.Peer))
+	})
+	return list
+}
+
+// Ring says how many slots each active member owns, by name.
+func (n *Node) Ring() map[string]int {
+	v := n.members.view.Load()
+	counts := make(map[string]int, len(v.holders))
+	for slot := range slotCount {
+		if h, ok := v.owner(slot); ok {
+			counts[h.name]++
+		}
+	}
+	return counts
+}
+
+// Where says where a key lives.
+type Where struct {
+	Slot    int      `json:"slot"`
+	Owner   string   `json:"owner"` // empty while there is nobody
+	Backups []string `json:"backups"`
+	Serving bool     `json:"serving"` // this node is the owner and active
+	Held    *Held    `json:"held"`    // what this node has of the key, if anything
+}
+
+// Held is what a node has of a key.
+type Held struct {
+	Kind      string  `json:"kind"` // "owned", "near" or "staged"
+	Bytes     int     `json:"bytes"`
+	Version   uint64  `json:"version"`
+	Tombstone bool    `json:"tombstone"`
+	Expires   float64 `json:"expires_in_seconds,omitempty"`
+	Lease     float64 `json:"lease_left_seconds,omitempty"`
+}
+
+// Where says which slot a key of a cache is in, who owns it, and what this node
+// has of it. It asks nobody.
+func (n *Node) Where(cacheName, key string) Where {
+	hash := hashKey(cacheName, key)
+	w := Where{Slot: slotOf(hash), Backups: []string{}}
+	if h, ok := n.members.view.Load().owner(w.Slot); ok {
+		w.Owner = h.name
+	}
+	w.Serving = n.serving[w.Slot].Load()&1 == 1
+	sp := (*n.caches.byName.Load())[cacheName]
+	if sp == nil {
+		return w
+	}
+	e, ok := n.store.Peek(cache.Ref{Hash: hash, Cache: sp.number, Key: key})
+	if !ok {
+		return w
+	}
+	held := &Held{Kind: "owned", Bytes: len(e.Value), Version: e.Version, Tombstone: e.Tombstone}
+	switch e.Kind {
+	case cache.Near:
+		held.Kind = "near"
+	case cache.Staged:
+		held.Kind = "staged"
+	}
+	now := n.clock.now()
+	if e.Expires != 0 {
+		held.Expires = (e.Expires - now).Seconds()
+	}
+	if e.Kind == cache.Near {
+		held.Lease = (e.LeaseEnd - now).Seconds()
+	}
+	w.Held = held
+	return w
+}

@@ -1,0 +1,295 @@
+package cluster
+
+import (
+	"encoding/binary"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// How the protocol's messages travel. A cache goes by its name, since its
+// number is each node's own.
+
+const (
+	flagLarge = 1 << iota
+	flagSpent
+)
+
+const (
+	itemTombstone = 1 << iota
+	itemNegative
+)
+
+// appendMessage encodes m with its length before it, so that one that is not
+// understood can be passed over.
+func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
+	start := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = append(b, byte(m.Kind))
+	switch m.Kind {
+	case protocol.Take:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		b = appendDigest(b, m.Have)
+	case protocol.Grant:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		b = r.appendGrant(b, m)
+	case protocol.Done, protocol.Held:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		b = appendTerm(b, m.Term)
+	case protocol.Revoke, protocol.Revoked:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = r.appendRef(b, m.Ref)
+	case protocol.Stage:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = r.appendRef(b, m.Ref)
+		b = r.appendItems(b, m.Content)
+	case protocol.Clear, protocol.Cleared:
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = appendString(b, r.numbered(m.Ref.Cache).name)
+		b = appendGeneration(b, m.Generation)
+		if m.Kind == protocol.Cleared {
+			b = binary.AppendUvarint(b, m.Prior)
+			b = binary.AppendUvarint(b, uint64(len(m.Members)))
+			for _, id := range m.Members {
+				b = binary.BigEndian.AppendUint64(b, uint64(id))
+			}
+		}
+	}
+	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
+	return b
+}
+
+// decodeMessage is the opposite, of what follows the length. What it returns
+// shares no bytes with b. ok is false for a kind that is not known.
+func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err error) {
+	d := decoder{b: b}
+	m.Kind = protocol.Kind(d.byte())
+	switch m.Kind {
+	case protocol.Take:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Digest = d.uint64()
+		m.Have = d.digest()
+	case protocol.Grant:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Digest = d.uint64()
+		r.decodeGrant(&d, &m)
+	case protocol.Done, protocol.Held:
+		m.Slot = d.slot()
+		m.Digest = d.uint64()
+		m.Term = d.term()
+	case protocol.Revoke, protocol.Revoked:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Ref = r.decodeRef(&d)
+	case protocol.Stage:
+		m.Slot = d.slot()
+		m.Ref = r.decodeRef(&d)
+		m.Content = r.decodeItems(&d)
+	case protocol.Clear, protocol.Cleared:
+		m.Nonce = d.uvarint()
+		if s, err := r.space(d.bytes()); err == nil {
+			m.Ref.Cache = s.number
+		} else {
+			d.fail()
+		}
+		m.Generation = d.generation()
+		if m.Kind == protocol.Cleared {
+			m.Prior = d.uvarint()
+			for range d.count(8) {
+				m.Members = append(m.Members, protocol.Member(d.uint64()))
+			}
+		}
+	default:
+		return m, false, nil
+	}
+	return m, true, d.err()
+}
+
+func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
+	flags := byte(0)
+	if m.Large {
+		flags |= flagLarge
+	}
+	if m.Spent {
+		flags |= flagSpent
+	}
+	b = append(b, flags)
+	b = appendTerm(b, m.Term)
+	b = binary.BigEndian.AppendUint64(b, uint64(m.SpentTo))
+	b = binary.AppendUvarint(b, m.Known)
+	b = appendDigest(b, m.Have)
+	b = binary.AppendUvarint(b, m.Floor)
+	b = binary.AppendUvarint(b, m.Version)
+	b = r.appendGenerations(b, m.Generations)
+	return r.appendItems(b, m.Content)
+}
+
+func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
+	flags := d.byte()
+	m.Large, m.Spent = flags&flagLarge != 0, flags&flagSpent != 0
+	m.Term = d.term()
+	m.SpentTo = protocol.Member(d.uint64())
+	m.Known = d.uvarint()
+	m.Have = d.digest()
+	m.Floor = d.uvarint()
+	m.Version = d.uvarint()
+	m.Generations = r.decodeGenerations(d)
+	m.Content = r.decodeItems(d)
+}
+
+func (r *registry) appendGenerations(b []byte, list []protocol.CacheGeneration) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, g := range list {
+		b = appendString(b, r.numbered(g.Cache).name)
+		b = appendGeneration(b, g.Generation)
+	}
+	return b
+}
+
+func (r *registry) decodeGenerations(d *decoder) []protocol.CacheGeneration {
+	n := d.count(10)
+	list := make([]protocol.CacheGeneration, 0, n)
+	for range n {
+		s, err := r.space(d.bytes())
+		if err != nil {
+			d.fail()
+			return nil
+		}
+		list = append(list, protocol.CacheGeneration{Cache: s.number, Generation: d.generation()})
+	}
+	return list
+}
+
+// An item says how old its cache's name is only once in a row of the same
+// cache: an empty name is the one before.
+func (r *registry) appendItems(b []byte, items []protocol.Item) []byte {
+	b = binary.AppendUvarint(b, uint64(len(items)))
+	for i := range items {
+		same := i > 0 && items[i].Ref.Cache == items[i-1].Ref.Cache
+		b = r.appendItem(b, &items[i], same)
+	}
+	return b
+}
+
+func (r *registry) appendItem(b []byte, it *protocol.Item, same bool) []byte {
+	name := ""
+	if !same {
+		name = r.numbered(it.Ref.Cache).name
+	}
+	b = appendString(b, name)
+	b = appendString(b, it.Ref.Key)
+	flags := byte(0)
+	if it.Tombstone {
+		flags |= itemTombstone
+	}
+	if it.Negative {
+		flags |= itemNegative
+	}
+	b = append(b, flags)
+	b = binary.AppendUvarint(b, it.Version)
+	b = binary.AppendUvarint(b, it.Count)
+	b = appendDuration(b, it.Left)
+	return appendBytes(b, it.Value)
+}
+
+func (r *registry) decodeItems(d *decoder) []protocol.Item {
+	n := d.count(7)
+	if n == 0 {
+		return nil
+	}
+	items := make([]protocol.Item, n)
+	var s *space
+	for i := range items {
+		if s = r.decodeItem(d, &items[i], s); d.bad {
+			return nil
+		}
+	}
+	return items
+}
+
+// decodeItem reads an item; last is the cache of the one before.
+func (r *registry) decodeItem(d *decoder, it *protocol.Item, last *space) *space {
+	s := last
+	if name := d.bytes(); len(name) > 0 {
+		var err error
+		if s, err = r.space(name); err != nil {
+			d.fail()
+		}
+	}
+	it.Ref = d.refOf(s)
+	flags := d.byte()
+	it.Tombstone, it.Negative = flags&itemTombstone != 0, flags&itemNegative != 0
+	it.Version = d.uvarint()
+	it.Count = d.uvarint()
+	it.Left = d.duration()
+	it.Value = append([]byte(nil), d.bytes()...)
+	return s
+}
+
+func (r *registry) appendRef(b []byte, ref cache.Ref) []byte {
+	b = appendString(b, r.numbered(ref.Cache).name)
+	return appendString(b, ref.Key)
+}
+
+func (r *registry) decodeRef(d *decoder) cache.Ref {
+	s, err := r.space(d.bytes())
+	if err != nil {
+		d.fail()
+	}
+	return d.refOf(s)
+}
+
+// refOf reads a key of the cache s.
+func (d *decoder) refOf(s *space) cache.Ref {
+	key := d.bytes()
+	if s == nil || len(key) == 0 || len(key) > MaxKey {
+		d.fail()
+		return cache.Ref{}
+	}
+	k := string(key)
+	return cache.Ref{Hash: s.hasher.hash(k), Cache: s.number, Key: k}
+}
+
+func (d *decoder) slot() int {
+	s := d.uvarint()
+	if s >= slotCount {
+		d.fail()
+		return 0
+	}
+	return int(s)
+}
+
+func appendDigest(b []byte, h cache.Digest) []byte {
+	b = binary.AppendUvarint(b, uint64(h.Count))
+	return binary.BigEndian.AppendUint64(b, h.Sum)
+}
+
+func (d *decoder) digest() cache.Digest {
+	return cache.Digest{Count: uint32(d.uvarint()), Sum: d.uint64()}
+}
+
+func appendTerm(b []byte, t protocol.Term) []byte {
+	b = binary.AppendUvarint(b, t.Count)
+	return binary.BigEndian.AppendUint64(b, uint64(t.Raiser))
+}
+
+func (d *decoder) term() protocol.Term {
+	return protocol.Term{Count: d.uvarint(), Raiser: protocol.Member(d.uint64())}
+}
+
+func appendGeneration(b []byte, g protocol.Generation) []byte {
+	b = binary.AppendUvarint(b, g.Count)
+	return binary.BigEndian.AppendUint64(b, uint64(g.Raiser))
+}
+
+func (d *decoder) generation() protocol.Generation {
+	return protocol.Generation{Count: d.uvarint(), Raiser: protocol.Member(d.uint64())}
+}

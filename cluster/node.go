@@ -1,0 +1,364 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/gossip"
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+// Node is one member of the cluster, inside the application. All its methods
+// may be called from any goroutine.
+type Node struct {
+	cfg     Config
+	id      protocol.Member
+	log     *slog.Logger
+	clock   *clock
+	store   *cache.Store
+	caches  *registry
+	shared  *protocol.Shared
+	members *roster
+	clears  *clears
+	gossip  *gossip.Gossip
+	server  *wire.Server
+	wire    wire.Config
+	events  *events
+	counts  nodeCounters
+	alone   flights
+	buffers buffers
+	steps   sync.Pool // of *step
+	locals  sync.Pool // of *localCall
+
+	parts [partCount]part
+	// serving has, for each slot, a number that is odd while the slot is served
+	// here and that changes whenever that begins or ends.
+	serving     [slotCount]atomic.Uint32
+	activeSlots atomic.Int64
+	served      atomic.Bool // a slot has ever been served
+	merged      atomic.Bool // what the cluster knows of generations is known here
+	refused     atomic.Pointer[error]
+
+	changed    chan struct{} // see progress
+	activeOnce chan struct{} // closed when first active
+	quit       atomic.Bool   // Leave was called
+	shut       atomic.Bool   // no call is taken any longer
+
+	leaveOnce sync.Once
+	leftDone  chan struct{}
+	leaveErr  error // written before leftDone is closed
+
+	ctx     context.Context // ends with the node
+	cancel  context.CancelFunc
+	running sync.WaitGroup // the node's goroutines
+	lifeMu  sync.Mutex     // guards ending and additions to running
+	ending  bool
+	done    chan struct{} // closed when Close has finished
+}
+
+// Start starts a node. It returns when the node listens; joining the others
+// goes on behind it (see Ready and Active). ctx bounds only the start.
+func Start(ctx context.Context, cfg Config) (*Node, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("cluster: %w", err)
+	}
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	n, err := newNode(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.open(ctx); err != nil {
+		_ = n.Close()
+		return nil, err
+	}
+	n.spawn(n.join)
+	return n, nil
+}
+
+// limits of the protocol's queues.
+const (
+	maxParked  = 1024
+	maxQueued  = 1024
+	maxLeases  = 1 << 16
+	grantBytes = 64 << 10
+	tombstone  = 10 * time.Minute
+	resend     = 100 * time.Millisecond
+)
+
+func newNode(cfg Config) (*Node, error) {
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, clock: newClock(),
+		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
+		leftDone: make(chan struct{}), done: make(chan struct{}),
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	n.steps.New = func() any { return new(step) }
+	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }
+	for n.id == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // does not fail
+		n.id = protocol.Member(binary.BigEndian.Uint64(b[:]))
+	}
+	var err error
+	n.store, err = cache.New(cache.Config{Budget: cfg.Memory, MaxValue: cfg.MaxValue, Clock: n.clock.now})
+	if err != nil {
+		return nil, fmt.Errorf("cluster: Memory %d: %w", cfg.Memory, err)
+	}
+	n.caches = newRegistry(n.id, n.store)
+	n.shared = &protocol.Shared{
+		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
+		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, GrantBytes: grantBytes,
+		Tombstone: tombstone, Resend: resend,
+	}
+	for i := range n.parts {
+		for j := range n.parts[i].slots {
+			n.parts[i].slots[j] = protocol.NewSlot(n.shared, i+j*partCount)
+		}
+	}
+	n.clears = newClears(n.shared)
+	n.events = newEvents()
+	n.members = newRoster(n, record{ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL})
+	return n, nil
+}
+
+// open binds the ports and starts the node's goroutines.
+func (n *Node) open(ctx context.Context) error {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", n.cfg.Peer)
+	if err != nil {
+		return fmt.Errorf("cluster: Peer %s: %w", n.cfg.Peer, err)
+	}
+	host, err := advertised(n.cfg)
+	if err != nil {
+		_ = ln.Close()
+		return err
+	}
+	_, port, _ := net.SplitHostPort(ln.Addr().String())
+	n.members.self.Peer = net.JoinHostPort(host, port)
+	if err := n.openWire(ln); err != nil {
+		_ = ln.Close()
+		return err
+	}
+	if err := n.openGossip(host); err != nil {
+		return err
+	}
+	n.members.setGossip(n.gossip.Addr())
+	n.spreadState()
+	n.spawn(n.tick)
+	return nil
+}
+
+func (n *Node) openWire(ln net.Listener) error {
+	n.wire = wire.Config{
+		Protocol: wire.Version{Major: 1},
+		MaxFrame: max(4<<20, n.cfg.MaxValue+64<<10),
+		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
+		Logger:   n.log,
+		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch},
+	}
+	if n.cfg.Secret != "" {
+		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)
+		if err != nil {
+			return fmt.Errorf("cluster: %w", err)
+		}
+		n.wire.Credentials = c
+	}
+	var err error
+	n.server, err = wire.Serve(ln, n.wire, n.serve)
+	return err
+}
+
+func (n *Node) openGossip(host string) error {
+	var keys [][]byte
+	if n.cfg.Secret != "" {
+		for _, s := range append([]string{n.cfg.Secret}, n.cfg.OldSecrets...) {
+			keys = append(keys, wire.DeriveKey(s, "peercache gossip", 32))
+		}
+	}
+	advertise := ""
+	if bind, _, _ := net.SplitHostPort(n.cfg.Bind); bind != host {
+		advertise = net.JoinHostPort(host, "0")
+	}
+	g, err := gossip.Start(gossip.Config{
+		ID: n.cfg.Name + "/" + strconv.FormatUint(uint64(n.id), 16), Bind: n.cfg.Bind, Advertise: advertise,
+		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log,
+		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
+		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
+		OnEvent:    n.onGossip,
+	})
+	if err != nil {
+		return fmt.Errorf("cluster: Bind %s: %w", n.cfg.Bind, err)
+	}
+	n.gossip = g
+	return nil
+}
+
+// advertised is the address under which the others reach this node.
+func advertised(cfg Config) (string, error) {
+	if cfg.Advertise != "" {
+		return cfg.Advertise, nil
+	}
+	host, _, _ := net.SplitHostPort(cfg.Bind)
+	if ip, err := netip.ParseAddr(host); err == nil && !ip.IsUnspecified() {
+		return ip.String(), nil
+	}
+	if host != "" {
+		if a, err := net.ResolveIPAddr("ip", host); err == nil && !a.IP.IsUnspecified() {
+			return a.IP.String(), nil
+		}
+	}
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		return "", fmt.Errorf("cluster: no address to advertise: %w", err)
+	}
+	for _, a := range addrs {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().IsPrivate() {
+			return p.Addr().String(), nil
+		}
+	}
+	return "", errors.New("cluster: no private address was found to advertise: set Advertise")
+}
+
+// onServing is told by the protocol when a slot begins and ends to be served.
+func (n *Node) onServing(slot int, on bool) {
+	n.serving[slot].Add(1)
+	if !on {
+		n.activeSlots.Add(-1)
+		return
+	}
+	n.served.Store(true)
+	if n.activeSlots.Add(1) == int64(n.members.view.Load().owned) {
+		n.progress()
+	}
+}
+
+func (n *Node) onGossip(e gossip.Event) {
+	d := decoder{b: e.Member.Meta}
+	rec := d.record()
+	if d.err() != nil {
+		n.log.Warn("cluster: a member's metadata is not understood", "member", e.Member.ID)
+		return
+	}
+	rec.Gossip = e.Member.Addr
+	switch e.Kind {
+	case gossip.Joined, gossip.Updated:
+		n.members.learn(fromGossip, rec)
+	case gossip.Left, gossip.Failed:
+		n.members.depart(rec.ID, e.Kind == gossip.Left)
+	}
+}
+
+func (n *Node) onGossipState(b []byte) {
+	d := decoder{b: b}
+	gens := n.caches.decodeGenerations(&d)
+	if d.err() != nil {
+		n.log.Warn("cluster: gossiped state is not understood")
+		return
+	}
+	for _, g := range gens {
+		n.caches.Merge(g.Cache, g.Generation)
+	}
+}
+
+// spreadState puts this node's record into its gossip metadata.
+func (n *Node) spreadState() {
+	me := n.members.me()
+	if err := n.gossip.SetMeta(me.append(nil)); err != nil {
+		n.log.Warn("cluster: spreading the state by gossip failed", "err", err)
+	}
+}
+
+// spawn runs f in a goroutine that the node waits for when it closes. f must
+// end soon after its context. It is not run if the node is closing.
+func (n *Node) spawn(f func(context.Context)) bool {
+	n.lifeMu.Lock()
+	defer n.lifeMu.Unlock()
+	if n.ending {
+		return false
+	}
+	n.running.Add(1)
+	go func() {
+		defer n.running.Done()
+		f(n.ctx)
+	}()
+	return true
+}
+
+// Close stops the node at once, without handing anything over. It is safe to
+// call it several times.
+func (n *Node) Close() error {
+	n.lifeMu.Lock()
+	first := !n.ending
+	n.ending = true
+	n.lifeMu.Unlock()
+	if !first {
+		<-n.done
+		return nil
+	}
+	defer close(n.done)
+	n.shut.Store(true)
+	n.cancel()
+	var err error
+	if n.gossip != nil {
+		err = n.gossip.Close()
+	}
+	if n.server != nil {
+		n.server.Close()
+	}
+	n.running.Wait()
+	n.store.Close()
+	n.events.close()
+	return err
+}
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.cfg.Name }
+
+// GossipAddr returns the address that the node listens on for gossip.
+func (n *Node) GossipAddr() string { return n.gossip.Addr() }
+
+// PeerAddr returns the address that the node listens on for other nodes.
+func (n *Node) PeerAddr() string { return n.members.me().Peer }
+
+// Active returns a channel that is closed when the node is first active.
+func (n *Node) Active() <-chan struct{} { return n.activeOnce }
+
+// Ready returns nil while the node takes its full part, or why it does not:
+// it is joining, its name is taken, it is leaving or closed.
+func (n *Node) Ready() error {
+	switch {
+	case n.shut.Load():
+		return ErrClosed
+	case n.quit.Load():
+		return errors.New("cluster: leaving")
+	}
+	if e := n.refused.Load(); e != nil {
+		return *e
+	}
+	select {
+	case <-n.activeOnce:
+		return nil
+	default:
+		return errors.New("cluster: joining")
+	}
+}
+
+func nameTaken(name, addr string) error {
+	return fmt.Errorf("%w: %q is that of a living node at %s", ErrName, strings.ToValidUTF8(name, "?"), addr)
+}

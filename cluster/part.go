@@ -1,0 +1,202 @@
+package cluster
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+const (
+	partCount = 256
+	partSlots = slotCount / partCount
+)
+
+// part is a group of slots under one lock. A slot's number modulo partCount is
+// its part.
+type part struct {
+	// mu guards slots, calls and the masks' writing. Nothing is sent on a
+	// connection while it is held.
+	mu    sync.Mutex
+	slots [partSlots]protocol.Slot
+	calls calls
+	busy  atomic.Uint64 // slots that Tick has something to do for
+	holds atomic.Uint64 // slots of which there is a copy here
+}
+
+// slot returns the part and the state machine of a slot.
+func (n *Node) slot(num int) (*part, *protocol.Slot) {
+	p := &n.parts[num%partCount]
+	return p, &p.slots[num/partCount]
+}
+
+// after brings the masks up to date. It is called with mu held.
+func (p *part) after(num int) {
+	s, bit := &p.slots[num/partCount], uint64(1)<<(num/partCount)
+	p.busy.Store(masked(p.busy.Load(), bit, s.Busy()))
+	p.holds.Store(masked(p.holds.Load(), bit, s.Holds()))
+}
+
+func masked(mask, bit uint64, on bool) uint64 {
+	if on {
+		return mask | bit
+	}
+	return mask &^ bit
+}
+
+// step is one visit to the protocol: what came out of it, and for whom its
+// answers are.
+type step struct {
+	out  protocol.Out
+	whom []caller
+}
+
+// begin locks the part of a slot for a step.
+func (n *Node) begin(num int) (*step, *part, *protocol.Slot) {
+	st := n.steps.Get().(*step)
+	p, s := n.slot(num)
+	p.mu.Lock()
+	return st, p, s
+}
+
+// end unlocks the part and acts on what came out.
+func (n *Node) end(st *step, p *part, num int) {
+	p.after(num)
+	n.endAll(st, p)
+}
+
+// endAll is end for a step over several slots, whose masks are up to date.
+func (n *Node) endAll(st *step, p *part) {
+	p.leave(st)
+	n.act(st)
+}
+
+// leave finds out for whom the answers are, and unlocks the part.
+func (p *part) leave(st *step) {
+	for i := range st.out.Answers {
+		st.whom = append(st.whom, p.calls.take(st.out.Answers[i].Call))
+	}
+	p.mu.Unlock()
+}
+
+// act does what a step asks for: it sends, answers, runs loaders and fetches.
+// No lock is held.
+func (n *Node) act(st *step) {
+	out := &st.out
+	for i := range out.Messages {
+		n.send(out.Messages[i].To, &out.Messages[i].Message)
+	}
+	for i := range out.Answers {
+		st.whom[i].answer(n, &out.Answers[i])
+	}
+	for _, l := range out.Loads {
+		n.load(l)
+	}
+	for _, f := range out.Fetches {
+		n.fetch(f)
+	}
+	for _, ref := range out.Again {
+		n.deleteAgain(ref)
+	}
+	for _, m := range out.Differ {
+		n.exchangeSoon(m)
+	}
+	out.Reset()
+	clear(st.whom)
+	st.whom = st.whom[:0]
+	n.steps.Put(st)
+}
+
+// handle gives a message of another member to its slot.
+func (n *Node) handle(from protocol.Member, m *protocol.Message) {
+	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
+		n.clears.handle(n, from, m)
+		return
+	}
+	st, p, s := n.begin(m.Slot)
+	s.Handle(from, m, n.clock.now(), &st.out)
+	n.end(st, p, m.Slot)
+}
+
+// switchSlots gives all slots a new table. The roster's lock is held, so that
+// tables come in one order everywhere; what follows is to be acted on after it
+// is released.
+func (n *Node) switchSlots(t *protocol.Table, stranger bool) []*step {
+	now := n.clock.now()
+	steps := make([]*step, 0, partCount+1)
+	for i := range n.parts {
+		p := &n.parts[i]
+		st := n.steps.Get().(*step)
+		p.mu.Lock()
+		for j := range p.slots {
+			p.slots[j].Switch(t, stranger, now, &st.out)
+			p.after(i + j*partCount)
+		}
+		p.leave(st)
+		steps = append(steps, st)
+	}
+	return append(steps, n.clears.switchTo(n, t))
+}
+
+// goneFromSlots tells all slots that a member's process is gone.
+func (n *Node) goneFromSlots(m protocol.Member) {
+	now := n.clock.now()
+	for i := range n.parts {
+		p := &n.parts[i]
+		st := n.steps.Get().(*step)
+		p.mu.Lock()
+		for j := range p.slots {
+			p.slots[j].Gone(m, now, &st.out)
+			p.after(i + j*partCount)
+		}
+		n.endAll(st, p)
+	}
+	n.clears.gone(n, m)
+}
+
+// tickEvery is how exact deadlines and repeats are.
+const tickEvery = 10 * time.Millisecond
+
+// tick runs the slots' timers until the node is closed.
+func (n *Node) tick(ctx context.Context) {
+	t := time.NewTicker(tickEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+		}
+		for i := range n.parts {
+			if p := &n.parts[i]; p.busy.Load() != 0 {
+				n.tickPart(i, p)
+			}
+		}
+		n.clears.tick(n)
+		n.members.tick()
+	}
+}
+
+func (n *Node) tickPart(i int, p *part) {
+	now := n.clock.now()
+	st := n.steps.Get().(*step)
+	p.mu.Lock()
+	for mask := p.busy.Load(); mask != 0; mask &= mask - 1 {
+		j := bits.TrailingZeros64(mask)
+		p.slots[j].Tick(now, &st.out)
+		p.after(i + j*partCount)
+	}
+	n.endAll(st, p)
+}
+
+// holding counts the slots of which there is a copy here.
+func (n *Node) holding() int {
+	held := 0
+	for i := range n.parts {
+		held += bits.OnesCount64(n.parts[i].holds.Load())
+	}
+	return held
+}

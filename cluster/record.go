@@ -1,0 +1,75 @@
+package cluster
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// state is how far a member has come in its life. It only ever grows.
+type state uint8
+
+const (
+	joining state = iota + 1 // copies ahead; owns nothing
+	active                   // owns its share
+	leaving                  // owns nothing any more, holds copies until others have them
+	left                     // gone in order
+)
+
+// record is what members tell each other about a member.
+type record struct {
+	ID     protocol.Member
+	State  state
+	Name   string
+	Gossip string // host:port
+	Peer   string // host:port
+	Near   time.Duration
+}
+
+// inTable tells whether the member is one that a take asks.
+func (r *record) inTable() bool { return r.State == active || r.State == leaving }
+
+const maxRecord = 512
+
+func (r *record) append(b []byte) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(r.ID))
+	b = append(b, byte(r.State))
+	b = appendString(b, r.Name)
+	b = appendString(b, r.Gossip)
+	b = appendString(b, r.Peer)
+	return appendDuration(b, r.Near)
+}
+
+func (d *decoder) record() record {
+	r := record{ID: protocol.Member(d.uint64()), State: state(d.byte())}
+	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
+	r.Near = d.duration()
+	if r.ID == 0 || r.State < joining || r.State > left || r.Name == "" || len(r.Name) > maxName || r.Near > MaxNearTTL {
+		d.fail()
+	}
+	return r
+}
+
+// digestOf stands for name, incarnation and state of the members of a table,
+// which it sorts.
+func digestOf(members []record) uint64 {
+	slices.SortFunc(members, func(a, b record) int {
+		if c := cmp.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.ID, b.ID)
+	})
+	var buf []byte
+	for i := range members {
+		m := &members[i]
+		buf = appendString(buf, m.Name)
+		buf = binary.BigEndian.AppendUint64(buf, uint64(m.ID))
+		buf = append(buf, byte(m.State))
+	}
+	return xxhash.Sum64(buf)
+}

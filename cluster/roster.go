@@ -1,0 +1,306 @@
+package cluster
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// roster is what a node knows of the members, and the table made from it.
+//
+// What is known comes from gossip, from the members themselves (who tell
+// everybody directly how far they are) and from exchanges of whole lists, when
+// two nodes notice that their tables differ. A member that only an exchange
+// has named is forgotten again unless gossip confirms it.
+type roster struct {
+	node *Node
+	view atomic.Pointer[view]
+	// linked has the link to every other member. It is replaced, never changed.
+	linked atomic.Pointer[map[protocol.Member]*link]
+
+	// mu guards what follows. It is held while the slots switch tables, and
+	// taken before any part's lock. It is never held across the network.
+	mu     sync.Mutex
+	self   record
+	others map[protocol.Member]*other
+	gone   map[protocol.Member]departed
+	// kin are those that were in this node's table when it became active: no
+	// slot is served by one of the two without the other's grant.
+	kin  map[protocol.Member]bool
+	near time.Duration // the last table's longest NearTTL
+
+	nextTick time.Duration
+}
+
+// other is another member.
+type other struct {
+	record
+	gossiped bool          // gossip has named it
+	until    time.Duration // when it is forgotten if gossip does not
+	met      bool          // may be in the table, see meet.go
+	meeting  bool          // is being asked
+	dropped  bool          // was out of the table before, having been in it
+}
+
+// departed is a member that is no more.
+type departed struct {
+	record
+	inOrder bool
+	at      time.Duration
+}
+
+const (
+	// hearsay is how long a member counts that gossip has not named.
+	hearsay = 15 * time.Second
+	// remembered is how long a member is known to be gone.
+	remembered = 10 * time.Minute
+	maxGone    = 4096
+	rosterTick = 100 * time.Millisecond
+)
+
+func newRoster(n *Node, self record) *roster {
+	r := &roster{
+		node: n, self: self,
+		others: make(map[protocol.Member]*other),
+		gone:   make(map[protocol.Member]departed),
+		kin:    make(map[protocol.Member]bool),
+	}
+	r.linked.Store(&map[protocol.Member]*link{})
+	v, _ := newView(self.ID, nil, nil, nil, 0, nil)
+	r.view.Store(v)
+	return r
+}
+
+// link returns the way to a member; nil where it is not one.
+func (r *roster) link(m protocol.Member) *link { return (*r.linked.Load())[m] }
+
+// source says from whom something about a member is known.
+type source uint8
+
+const (
+	fromGossip source = iota
+	fromItself
+	fromOthers
+)
+
+// learn takes in what somebody said about members.
+func (r *roster) learn(src source, records ...record) {
+	r.mu.Lock()
+	changed := false
+	for i := range records {
+		changed = r.learnOne(src, &records[i]) || changed
+	}
+	r.settle(changed, false)
+}
+
+func (r *roster) learnOne(src source, rec *record) bool {
+	if rec.ID == r.self.ID {
+		return false
+	}
+	if rec.State == left {
+		return r.drop(rec.ID, true)
+	}
+	g, wasGone := r.gone[rec.ID]
+	if wasGone && (g.inOrder || src == fromOthers) {
+		return false
+	}
+	delete(r.gone, rec.ID)
+	o := r.others[rec.ID]
+	isNew := o == nil
+	if isNew {
+		o = &other{record: *rec, until: r.node.clock.now() + hearsay, dropped: wasGone && g.State >= active}
+		r.others[rec.ID] = o
+		r.node.events.joined(&o.record)
+	}
+	o.gossiped = o.gossiped || src == fromGossip
+	before := o.record
+	o.State = max(o.State, rec.State)
+	if src != fromOthers {
+		o.Gossip, o.Peer, o.Near = rec.Gossip, rec.Peer, rec.Near
+	}
+	return isNew || o.record != before
+}
+
+// drop takes a member out. It is called with mu held.
+func (r *roster) drop(id protocol.Member, inOrder bool) bool {
+	o := r.others[id]
+	if o == nil {
+		if inOrder && len(r.gone) < maxGone {
+			r.gone[id] = departed{record: record{ID: id, State: left}, inOrder: true, at: r.node.clock.now()}
+		}
+		return false
+	}
+	delete(r.others, id)
+	delete(r.kin, id)
+	if len(r.gone) < maxGone {
+		r.gone[id] = departed{record: o.record, inOrder: inOrder, at: r.node.clock.now()}
+	}
+	r.node.events.departed(&o.record, inOrder)
+	return true
+}
+
+// settle makes links and a table of what is known now, and unlocks mu.
+func (r *roster) settle(changed, stranger bool) {
+	var steps []*step
+	if changed {
+		r.relink()
+		steps = r.remake(stranger)
+	}
+	ask := r.unmet()
+	r.mu.Unlock()
+	for _, st := range steps {
+		r.node.act(st)
+	}
+	for _, rec := range ask {
+		r.node.meetSoon(rec)
+	}
+}
+
+// relink opens links to new members and closes those to members that are gone.
+func (r *roster) relink() {
+	old := *r.linked.Load()
+	links := make(map[protocol.Member]*link, len(r.others))
+	for id, o := range r.others {
+		l := old[id]
+		if l == nil || l.addr != o.Peer {
+			if l != nil {
+				l.close()
+			}
+			l = r.node.newLink(o.record)
+		}
+		links[id] = l
+	}
+	for id, l := range old {
+		if links[id] == nil {
+			l.close()
+		}
+	}
+	r.linked.Store(&links)
+}
+
+// remake makes the table anew and gives it to the slots, where it differs or
+// a stranger is in it.
+func (r *roster) remake(stranger bool) []*step {
+	var members, joiners []record
+	if r.self.inTable() {
+		members = append(members, r.self)
+	}
+	for _, o := range r.others {
+		switch {
+		case !o.inTable():
+			joiners = append(joiners, o.record)
+		case o.met || !r.self.inTable():
+			members = append(members, o.record)
+		}
+	}
+	slices.SortFunc(joiners, func(a, b record) int { return cmp.Compare(a.ID, b.ID) })
+	old := r.view.Load()
+	v, near := newView(r.self.ID, members, joiners, old, r.near, r.link)
+	if !stranger && v.table.Digest == old.table.Digest && slices.Equal(v.table.Reach, old.table.Reach) {
+		return nil
+	}
+	r.near = near
+	r.view.Store(v)
+	steps := r.node.switchSlots(v.table, stranger)
+	close(old.replace)
+	r.node.progress()
+	return steps
+}
+
+// advance moves this node on to a state. Who is active at that moment is kin.
+func (r *roster) advance(to state) {
+	r.mu.Lock()
+	if to <= r.self.State {
+		r.mu.Unlock()
+		return
+	}
+	r.self.State = to
+	if to == active {
+		for id, o := range r.others {
+			if o.inTable() {
+				o.met = true
+				r.kin[id] = true
+			}
+		}
+	}
+	r.node.tellState(r.self, r.kin, *r.linked.Load()) // before the takes that follow
+	r.settle(true, false)
+	r.node.spreadState()
+}
+
+// Failed and left members, as gossip tells it.
+func (r *roster) depart(id protocol.Member, inOrder bool) {
+	r.mu.Lock()
+	r.settle(r.drop(id, inOrder), false)
+}
+
+// records lists this node and all others, and those known to have left.
+func (r *roster) records() []record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := []record{r.self}
+	for _, o := range r.others {
+		list = append(list, o.record)
+	}
+	for _, g := range r.gone {
+		if g.inOrder && g.Name != "" && len(list) < 1024 {
+			g.State = left
+			list = append(list, g.record)
+		}
+	}
+	return list
+}
+
+// me returns this node's own record.
+func (r *roster) me() record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.self
+}
+
+// nobody tells whether no other member is active or leaving, and the lowest
+// incarnation among those that are joining.
+func (r *roster) nobody() (alone bool, lowest protocol.Member) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	alone, lowest = true, r.self.ID
+	for id, o := range r.others {
+		alone = alone && !o.inTable()
+		lowest = min(lowest, id)
+	}
+	return alone, lowest
+}
+
+// tick forgets hearsay that gossip has not confirmed, and the departed.
+func (r *roster) tick() {
+	r.mu.Lock()
+	now := r.node.clock.now()
+	if now < r.nextTick {
+		r.mu.Unlock()
+		return
+	}
+	r.nextTick = now + rosterTick
+	changed := false
+	for id, o := range r.others {
+		if !o.gossiped && now >= o.until {
+			changed = r.drop(id, false) || changed
+		}
+	}
+	for id, g := range r.gone {
+		if now >= g.at+remembered {
+			delete(r.gone, id)
+		}
+	}
+	r.settle(changed, false)
+}
+
+// setGossip notes the address that this node's gossip has.
+func (r *roster) setGossip(addr string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.self.Gossip = addr
+}

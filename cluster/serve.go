@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"errors"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+// Codes of refused requests.
+const (
+	codeMalformed byte = iota + 1
+	codeRefused
+)
+
+// serve takes a frame of another member. It runs on the connection's reader
+// and does not block.
+func (n *Node) serve(c *wire.Conn, r wire.Request) {
+	from := helloOf(c.Peer())
+	var err error
+	switch r.Kind {
+	case kindBatch:
+		n.onBatch(from, r.Body)
+	case kindGet:
+		err = n.onGet(from, c, r)
+	case kindSet, kindDelete:
+		err = n.onWrite(c, r)
+	case kindMany:
+		err = n.onMany(from, c, r)
+	case kindCopy:
+		err = n.answerWith(c, r, func(body []byte) ([]byte, error) { return n.onCopy(from, body) })
+	case kindFetch:
+		err = n.answerWith(c, r, n.onFetch)
+	case kindPush:
+		err = n.answerWith(c, r, n.onPush)
+	case kindMembers:
+		err = n.answerWith(c, r, n.onMembers)
+	case kindMeet:
+		err = n.answerWith(c, r, n.onMeet)
+	}
+	if err == nil || r.ID == 0 {
+		return
+	}
+	code := codeRefused
+	if errors.Is(err, errShort) {
+		code = codeMalformed
+		n.malformed(from, err)
+	}
+	if err := c.Fail(r.ID, code, err.Error()); err != nil {
+		n.log.Debug("cluster: refusal dropped", "err", err)
+	}
+}
+
+func (n *Node) answerWith(c *wire.Conn, r wire.Request, f func([]byte) ([]byte, error)) error {
+	body, err := f(r.Body)
+	if err == nil {
+		n.replyWith(c, r.ID, body)
+	}
+	return err
+}
+
+// deadlineOf is when a request is to be answered at the latest: a little before
+// the asker gives up, so that it learns how far the call came.
+func (n *Node) deadlineOf(r wire.Request) time.Duration {
+	t := r.Timeout
+	if t <= 0 || t > n.cfg.RequestTimeout {
+		t = n.cfg.RequestTimeout
+	}
+	return n.clock.now() + t - margin(t)
+}
+
+func margin(t time.Duration) time.Duration { return min(t/10, 2*tickEvery) }
+
+const getLoads = 1
+
+func appendGet(b []byte, name, key string, near time.Duration, load bool) []byte {
+	flags := byte(0)
+	if load {
+		flags = getLoads
+	}
+	b = append(b, flags)
+	b = appendDuration(b, near)
+	b = appendString(b, name)
+	return append(b, key...)
+}
+
+// onGet answers a read as the owner. Without a lease to give it touches no
+// lock but the store's.
+func (n *Node) onGet(from protocol.Member, c *wire.Conn, r wire.Request) error {
+	d := decoder{b: r.Body}
+	load := d.byte() == getLoads
+	near := d.duration()
+	sp, err := n.caches.space(d.bytes())
+	key := d.b
+	if d.bad || err != nil || len(key) == 0 || len(key) > MaxKey {
+		return errors.Join(errShort, err)
+	}
+	hash := sp.hasher.hash(asString(key))
+	slot := slotOf(hash)
+	if near <= 0 {
+		if hit, ok := n.owned(hash, slot, sp, asString(key)); ok {
+			n.reply(c, r.ID, &hit)
+			return nil
+		}
+	}
+	ref := cache.Ref{Hash: hash, Cache: sp.number, Key: string(key)}
+	st, p, s := n.begin(slot)
+	s.Get(protocol.Get{
+		Call: p.calls.add(caller{conn: c, id: r.ID}), From: from, Ref: ref,
+		Near: min(near, MaxNearTTL), Load: load, Deadline: n.deadlineOf(r),
+	}, n.clock.now(), &st.out)
+	n.end(st, p, slot)
+	return nil
+}
+
+func appendWrite(b []byte, o *op) []byte {
+	b = appendDuration(b, o.ttl)
+	b = appendString(b, o.space.name)
+	b = appendString(b, o.key)
+	return append(b, o.value...)
+}
+
+// onWrite takes a Set or a Delete as the owner.
+func (n *Node) onWrite(c *wire.Conn, r wire.Request) error {
+	d := decoder{b: r.Body}
+	ttl := d.duration()
+	sp, err := n.caches.space(d.bytes())
+	key := d.string()
+	if d.bad || err != nil || key == "" || len(key) > MaxKey {
+		return errors.Join(errShort, err)
+	}
+	if len(d.b) > n.cfg.MaxValue {
+		return tooLarge("a value", len(d.b), n.cfg.MaxValue)
+	}
+	w := protocol.WriteCall{
+		Ref:    cache.Ref{Hash: sp.hasher.hash(key), Cache: sp.number, Key: key},
+		Delete: r.Kind == kindDelete, TTL: ttl, Deadline: n.deadlineOf(r),
+	}
+	if !w.Delete {
+		w.Value = append(make([]byte, 0, len(d.b)), d.b...)
+	}
+	slot := slotOf(w.Ref.Hash)
+	st, p, s := n.begin(slot)
+	w.Call = p.calls.add(caller{conn: c, id: r.ID})
+	s.Write(w, n.clock.now(), &st.out)
+	n.end(st, p, slot)
+	return nil
+}

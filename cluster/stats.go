@@ -1,0 +1,84 @@
+package cluster
+
+import (
+	"sync/atomic"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// counters are what one cache counts on this node.
+type counters struct {
+	writes, loads, clears atomic.Uint64
+}
+
+// CacheStats are what this node has counted for one cache.
+type CacheStats struct {
+	Writes     uint64 `json:"writes"` // Sets and Deletes called here
+	Loads      uint64 `json:"loads"`  // runs of Load here
+	Clears     uint64 `json:"clears"` // Clears called here
+	Generation uint64 `json:"generation"`
+}
+
+func (s *space) stats() CacheStats {
+	return CacheStats{
+		Writes: s.counts.writes.Load(), Loads: s.counts.loads.Load(), Clears: s.counts.clears.Load(),
+		Generation: s.gen.Load().Count,
+	}
+}
+
+// nodeCounters are what a node counts over all caches.
+type nodeCounters struct {
+	messages  [16]atomic.Uint64 // protocol messages sent, by kind
+	calls     [16]atomic.Uint64 // requests sent, by kind
+	dropped   atomic.Uint64
+	malformed atomic.Uint64
+	copied    atomic.Uint64
+}
+
+// Stats are what a node has counted since its start, and what it holds now.
+type Stats struct {
+	Name        string                `json:"name"`
+	Members     int                   `json:"members"`      // active and leaving
+	SlotsOwned  int                   `json:"slots_owned"`  // by the table
+	SlotsActive int                   `json:"slots_active"` // of these, served
+	SlotsHeld   int                   `json:"slots_held"`   // with a copy here, served or not yet freed
+	Store       cache.Stats           `json:"store"`
+	Messages    map[string]uint64     `json:"messages"`  // sent to other members, by kind
+	Requests    map[string]uint64     `json:"requests"`  // sent to other members, by kind
+	Dropped     uint64                `json:"dropped"`   // messages that did not fit into a queue, to be asked for again
+	Malformed   uint64                `json:"malformed"` // messages that were not understood
+	Copied      uint64                `json:"copied"`    // entries copied ahead of a join or a leave
+	Caches      map[string]CacheStats `json:"caches"`
+}
+
+var requestNames = [...]string{
+	kindGet: "get", kindSet: "set", kindDelete: "delete", kindMany: "get_many", kindCopy: "copy",
+	kindFetch: "fetch", kindPush: "push", kindMembers: "members", kindMeet: "meet",
+}
+
+// Stats returns the node's counters.
+func (n *Node) Stats() Stats {
+	v := n.members.view.Load()
+	s := Stats{
+		Name: n.cfg.Name, Members: len(v.table.Members), SlotsOwned: v.owned,
+		SlotsActive: int(n.activeSlots.Load()), SlotsHeld: n.holding(), Store: n.store.Stats(),
+		Messages: make(map[string]uint64), Requests: make(map[string]uint64),
+		Dropped: n.counts.dropped.Load(), Malformed: n.counts.malformed.Load(), Copied: n.counts.copied.Load(),
+		Caches: make(map[string]CacheStats),
+	}
+	for k := range n.counts.messages {
+		if c := n.counts.messages[k].Load(); c > 0 {
+			s.Messages[protocol.Kind(k).String()] = c
+		}
+	}
+	for k, name := range requestNames {
+		if c := n.counts.calls[k].Load(); c > 0 {
+			s.Requests[name] = c
+		}
+	}
+	for _, sp := range *n.caches.list.Load() {
+		s.Caches[sp.name] = sp.stats()
+	}
+	return s
+}

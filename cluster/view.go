@@ -1,0 +1,104 @@
+package cluster
+
+import (
+	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// view is one table as a node uses it: who owns which slot, and how to reach
+// whom. It is immutable, and read through one atomic pointer.
+type view struct {
+	table   *protocol.Table
+	ring    *ring
+	holders []holder      // beside ring.names
+	owned   int           // slots that are this node's
+	replace chan struct{} // closed when another view has taken its place
+}
+
+type holder struct {
+	id   protocol.Member
+	name string
+	link *link // nil: this node
+}
+
+// owner returns the slot's owner; ok is false where there is nobody.
+func (v *view) owner(slot int) (h holder, ok bool) {
+	o := v.ring.owners(slot)
+	if len(o) == 0 {
+		return holder{}, false
+	}
+	return v.holders[o[0]], true
+}
+
+// newView makes the table of members, which are the active and leaving ones
+// known to this node, and of those that are still joining.
+func newView(self protocol.Member, members, joiners []record, old *view, lastNear time.Duration, links func(protocol.Member) *link) (v *view, near time.Duration) {
+	v = &view{replace: make(chan struct{})}
+	t := &protocol.Table{Digest: digestOf(members)}
+	byName := make(map[string]protocol.Member)
+	var names []string
+	for i := range members {
+		m := &members[i]
+		t.Members = append(t.Members, m.ID)
+		near = max(near, m.Near)
+		if m.State != active {
+			continue
+		}
+		t.Active = append(t.Active, m.ID)
+		// Of two runs under one name, every node takes the same.
+		if other, ok := byName[m.Name]; !ok || m.ID > other {
+			byName[m.Name] = m.ID
+		}
+		names = append(names, m.Name)
+	}
+	t.Reach = append(t.Reach, t.Members...)
+	for i := range joiners {
+		t.Reach = append(t.Reach, joiners[i].ID)
+		near = max(near, joiners[i].Near)
+	}
+	t.MaxNear = max(near, lastNear)
+	v.ring = ringFor(names, old)
+	for _, name := range v.ring.names {
+		h := holder{id: byName[name], name: name}
+		if h.id != self {
+			h.link = links(h.id)
+		}
+		v.holders = append(v.holders, h)
+	}
+	ids := make([][]protocol.Member, len(v.holders))
+	for i := range v.holders {
+		ids[i] = []protocol.Member{v.holders[i].id}
+	}
+	ring := v.ring
+	t.Place = func(slot int) []protocol.Member {
+		o := ring.owners(slot)
+		if len(o) == 0 {
+			return nil
+		}
+		return ids[o[0]]
+	}
+	for slot := range slotCount {
+		if o := ring.owners(slot); len(o) > 0 && v.holders[o[0]].id == self {
+			v.owned++
+		}
+	}
+	v.table = t
+	return v, near
+}
+
+// ringFor returns the ring of those names, the old view's where they are the
+// same.
+func ringFor(names []string, old *view) *ring {
+	r := old
+	if r != nil && len(r.ring.names) == len(names) {
+		same := true
+		for i, n := range r.ring.names {
+			same = same && n == names[i]
+		}
+		if same {
+			return r.ring
+		}
+	}
+	return newRing(names, 0)
+}
