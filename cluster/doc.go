@@ -1,0 +1,64 @@
+// Package cluster is a cache that lives inside the replicas of an application.
+// Each replica starts a Node; the nodes find each other by gossip, share the
+// keys out among them, and keep each other coherent. There is no server beside
+// the application.
+//
+// # The promises
+//
+// P1, coherent: once Set, Delete or Clear has returned nil on any node, no node
+// serves an older value. Per key the cache is linearizable, except that a value
+// may be forgotten at any time: a miss is always allowed, a wrong hit never.
+// This holds while members join, leave in order and restart. It cannot hold for
+// a node that the others take for dead while it lives (a split network, a
+// process that was stopped for long): there near copies end with their lease,
+// and the rest is not promised yet.
+//
+// P2, survives: a node that leaves in order hands its entries over first, so a
+// rolling restart loses none. What the owner of an entry holds when it crashes
+// is lost: there are no backups yet.
+//
+// P3, heals: not promised yet. Nodes that started alone and meet later merge
+// what they have: per key the newest version wins, and what was deleted or
+// cleared does not come back.
+//
+// P4, bounded: every call returns within its context's deadline or
+// Config.RequestTimeout, whichever is sooner. Memory stays within the budget.
+// Queues are bounded: what does not fit is refused with ErrOverloaded.
+//
+// P5, closed: a node on anything but loopback refuses to start without a
+// secret. With one, everything between nodes is encrypted and authenticated by
+// both sides.
+//
+// # The way of a call
+//
+// A key's hash (ring.go) names one of 16,384 slots, and the table (view.go),
+// made from the list of members (roster.go), names the slot's owner. A Get looks
+// into the node's own memory first (read.go): what the node owns while it
+// serves the slot, or a near copy whose lease runs. Otherwise it goes to the
+// owner (call.go, link.go), who answers it on the connection's reader
+// (serve.go, answers.go) and may lend a near copy. A Set or a Delete goes to
+// the owner as well, which takes back what it has lent before the new value
+// can be seen (package protocol). A node that is not the owner by its own table
+// says "not mine"; the two then tell each other which members they know
+// (exchange.go), and the call is made again. Nothing is forwarded, so nothing
+// goes in circles.
+//
+// # The life of a node
+//
+// A node that starts is joining: it finds somebody (join.go), copies the
+// entries of the slots that it is going to own while their owners go on serving
+// (handoff.go), and turns active. That changes everybody's table, and for each
+// slot that moves the new owner takes it: it asks every member, and serves when
+// all have granted. A node that leaves (leave.go) copies what it has to its
+// successors, turns leaving, waits until they serve, and says goodbye. Active
+// nodes that meet without having known each other compare first whether both
+// have served (meet.go), and if so take everything again.
+//
+// # Locks and goroutines
+//
+// The slots' state machines are in 256 parts with a lock each (part.go). A
+// table is changed under the roster's lock, which is taken before a part's. No
+// lock is held while something is sent. A node has a goroutine for its timers,
+// one for each link to a member, those of its gossip and its connections, and
+// short ones for loads, copies and exchanges; all end with Leave or Close.
+package cluster
