@@ -1,6 +1,45 @@
 GO ?= go
 
+# What `make test` and `make search` leave out or go on for.
+SEARCH_TIMEOUT ?= 3h
+COHERENCE_FOR ?= 60s
+FUZZTIME ?= 30s
+
 .PHONY: test
 test: ## everything that has to be green
 	$(GO) vet ./...
+	cd bench && $(GO) vet ./...
 	$(GO) test -race -count=1 -timeout 14m ./...
+
+.PHONY: demo
+demo: ## three nodes as three processes play a story and check it
+	$(GO) run ./internal/demo
+
+.PHONY: up
+up: ## the same three nodes, kept running
+	$(GO) run ./internal/demo -up
+
+.PHONY: search
+search: ## the search through all interleavings, to the end
+	$(GO) test -count=1 -timeout $(SEARCH_TIMEOUT) -v -run 'TestSearch|TestRulesNeeded' ./internal/protocol -search.full
+
+.PHONY: coherence
+coherence: ## random calls on nodes that come and go for COHERENCE_FOR, checked
+	$(GO) test -race -count=1 -timeout 2h -v -run 'TestCoherence$$' ./cluster -coherence.for $(COHERENCE_FOR)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+.PHONY: lint
+lint: ## needs gofumpt, staticcheck and govulncheck
+	test -z "$$(gofumpt -l .)"
+	$(GO) vet ./...
+	staticcheck ./...
+	cd bench && $(GO) vet ./... && staticcheck ./...
+	govulncheck ./...

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -49,6 +50,8 @@ func (c *clears) forget(call protocol.Call) bool {
 }
 
 func (c *clears) handle(n *Node, from protocol.Member, m *protocol.Message) {
+	// The sender may name members of whose end it has not heard.
+	m.Members = slices.DeleteFunc(m.Members, n.members.departed)
 	n.act(c.do(n, func(s *protocol.Clears, out *protocol.Out) {
 		s.Handle(from, m, n.clock.now(), out)
 	}))

@@ -44,13 +44,23 @@ func (n *Node) leave(ctx context.Context) error {
 	n.shut.Store(true)
 	n.members.advance(left)
 	n.flushLinks(ctx)
-	if g := n.gossip.Leave(ctx); g != nil && err == nil {
-		err = fmt.Errorf("cluster: leaving the gossip: %w", g)
-	}
+	n.sayGoodbye(ctx)
 	if c := n.Close(); c != nil && err == nil {
 		err = c
 	}
 	return err
+}
+
+// goodbyeFor bounds the goodbye. Every member has been told directly before;
+// who has not heard it notices that the node is gone.
+const goodbyeFor = 2 * time.Second
+
+func (n *Node) sayGoodbye(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, goodbyeFor)
+	defer cancel()
+	if err := n.gossip.Leave(ctx); err != nil {
+		n.log.Info("cluster: the goodbye may not have reached everybody", "err", err)
+	}
 }
 
 // nobodyActive tells whether there is nobody to hand over to.

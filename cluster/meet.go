@@ -87,20 +87,27 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 	mine.dropped = o.dropped
 	changed = changed || !o.met
 	o.met, o.meeting, o.dropped = true, false, false
-	stranger := strangers(mine, theirs)
-	if stranger {
-		r.node.log.Info("cluster: meeting a member that served on its own: taking all slots again", "member", rec.Name)
-	}
-	r.settle(changed || stranger, stranger)
+	again := r.takeAgain(o, strangers(mine, theirs))
+	r.settle(changed || again, again)
 	// A slot may have become active between the question and the new table.
 	if served := r.node.served.Load(); served && !mine.served {
 		mine.served = true
-		if strangers(mine, theirs) {
-			r.mu.Lock()
-			r.settle(true, true)
-		}
+		r.mu.Lock()
+		again = r.takeAgain(o, strangers(mine, theirs))
+		r.settle(again, again)
 	}
 	return self, mine
+}
+
+// takeAgain tells whether all slots are to be taken again because of a member:
+// once is enough. It is called with mu held.
+func (r *roster) takeAgain(o *other, stranger bool) bool {
+	if !stranger || o.stranger {
+		return false
+	}
+	o.stranger = true
+	r.node.log.Info("cluster: meeting a member that served on its own: taking all slots again", "member", o.Name)
+	return true
 }
 
 // meetSoon asks a member until it has answered or is one no longer.

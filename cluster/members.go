@@ -101,16 +101,20 @@ func (n *Node) Where(cacheName, key string) Where {
 	if sp == nil {
 		return w
 	}
-	e, ok := n.store.Peek(cache.Ref{Hash: hash, Cache: sp.number, Key: key})
-	if !ok {
-		return w
+	ref := cache.Ref{Hash: hash, Cache: sp.number, Key: key}
+	var e cache.Entry
+	for _, kind := range []cache.Kind{cache.Owned, cache.Near, cache.Staged} {
+		found, ok := n.store.Peek(ref, kind)
+		if !ok {
+			continue
+		}
+		e = found
+		w.Held = &Held{Kind: kind.String(), Bytes: len(e.Value), Version: e.Version, Tombstone: e.Tombstone}
+		break
 	}
-	held := &Held{Kind: "owned", Bytes: len(e.Value), Version: e.Version, Tombstone: e.Tombstone}
-	switch e.Kind {
-	case cache.Near:
-		held.Kind = "near"
-	case cache.Staged:
-		held.Kind = "staged"
+	held := w.Held
+	if held == nil {
+		return w
 	}
 	now := n.clock.now()
 	if e.Expires != 0 {
@@ -119,6 +123,5 @@ func (n *Node) Where(cacheName, key string) Where {
 	if e.Kind == cache.Near {
 		held.Lease = (e.LeaseEnd - now).Seconds()
 	}
-	w.Held = held
 	return w
 }

@@ -10,10 +10,7 @@ import (
 // How the protocol's messages travel. A cache goes by its name, since its
 // number is each node's own.
 
-const (
-	flagLarge = 1 << iota
-	flagSpent
-)
+const flagLarge = 1
 
 const (
 	itemTombstone = 1 << iota
@@ -118,12 +115,14 @@ func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
 	if m.Large {
 		flags |= flagLarge
 	}
-	if m.Spent {
-		flags |= flagSpent
-	}
 	b = append(b, flags)
 	b = appendTerm(b, m.Term)
-	b = binary.BigEndian.AppendUint64(b, uint64(m.SpentTo))
+	b = binary.AppendUvarint(b, uint64(len(m.Spends)))
+	for _, s := range m.Spends {
+		b = binary.BigEndian.AppendUint64(b, uint64(s.To))
+		b = binary.AppendUvarint(b, s.Nonce)
+	}
+	b = binary.AppendUvarint(b, m.Taken)
 	b = binary.AppendUvarint(b, m.Known)
 	b = appendDigest(b, m.Have)
 	b = binary.AppendUvarint(b, m.Floor)
@@ -133,10 +132,12 @@ func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
 }
 
 func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
-	flags := d.byte()
-	m.Large, m.Spent = flags&flagLarge != 0, flags&flagSpent != 0
+	m.Large = d.byte()&flagLarge != 0
 	m.Term = d.term()
-	m.SpentTo = protocol.Member(d.uint64())
+	for range d.count(9) {
+		m.Spends = append(m.Spends, protocol.Spend{To: protocol.Member(d.uint64()), Nonce: d.uvarint()})
+	}
+	m.Taken = d.uvarint()
 	m.Known = d.uvarint()
 	m.Have = d.digest()
 	m.Floor = d.uvarint()

@@ -133,7 +133,7 @@ func newNode(cfg Config) (*Node, error) {
 	}
 	n.clears = newClears(n.shared)
 	n.events = newEvents()
-	n.members = newRoster(n, record{ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL})
+	n.members = newRoster(n, record{Speaks: spoken, ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL})
 	return n, nil
 }
 
@@ -166,7 +166,7 @@ func (n *Node) open(ctx context.Context) error {
 
 func (n *Node) openWire(ln net.Listener) error {
 	n.wire = wire.Config{
-		Protocol: wire.Version{Major: 1},
+		Protocol: spoken,
 		MaxFrame: max(4<<20, n.cfg.MaxValue+64<<10),
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
@@ -253,6 +253,11 @@ func (n *Node) onGossip(e gossip.Event) {
 	rec := d.record()
 	if d.err() != nil {
 		n.log.Warn("cluster: a member's metadata is not understood", "member", e.Member.ID)
+		return
+	}
+	if rec.Speaks.Major != spoken.Major {
+		n.log.Warn("cluster: a member speaks another version of the protocol and is passed over",
+			"member", e.Member.ID, "its version", rec.Speaks.Major, "own version", spoken.Major)
 		return
 	}
 	rec.Gossip = e.Member.Addr

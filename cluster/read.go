@@ -46,15 +46,13 @@ func (s Source) String() string {
 func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
 	word := &n.serving[slotOf(hash)]
 	before := word.Load()
-	hit, ok := n.store.Get(hash, sp.number, key)
-	if !ok || hit.Negative {
-		return cache.Hit{}, false
+	if before&1 == 1 {
+		hit, ok := n.store.Get(cache.Owned, hash, sp.number, key)
+		return hit, ok && word.Load() == before
 	}
-	if hit.Kind == cache.Owned {
-		return hit, before&1 == 1 && word.Load() == before
-	}
+	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
 	// Once a node has said goodbye nobody waits for its near copies to end.
-	return hit, !n.shut.Load()
+	return hit, ok && !n.shut.Load()
 }
 
 // owned answers a read of another member that wants no lease.

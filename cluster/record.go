@@ -9,7 +9,12 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
 )
+
+// spoken is the version of what nodes say to each other. Those of another major
+// version do not become members of one cluster.
+var spoken = wire.Version{Major: 1}
 
 // state is how far a member has come in its life. It only ever grows.
 type state uint8
@@ -23,6 +28,7 @@ const (
 
 // record is what members tell each other about a member.
 type record struct {
+	Speaks wire.Version
 	ID     protocol.Member
 	State  state
 	Name   string
@@ -37,6 +43,8 @@ func (r *record) inTable() bool { return r.State == active || r.State == leaving
 const maxRecord = 512
 
 func (r *record) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(r.Speaks.Major))
+	b = binary.AppendUvarint(b, uint64(r.Speaks.Minor))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.ID))
 	b = append(b, byte(r.State))
 	b = appendString(b, r.Name)
@@ -46,13 +54,23 @@ func (r *record) append(b []byte) []byte {
 }
 
 func (d *decoder) record() record {
-	r := record{ID: protocol.Member(d.uint64()), State: state(d.byte())}
+	var r record
+	r.Speaks = d.version()
+	r.ID, r.State = protocol.Member(d.uint64()), state(d.byte())
 	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
 	r.Near = d.duration()
 	if r.ID == 0 || r.State < joining || r.State > left || r.Name == "" || len(r.Name) > maxName || r.Near > MaxNearTTL {
 		d.fail()
 	}
 	return r
+}
+
+func (d *decoder) version() wire.Version {
+	major, minor := d.uvarint(), d.uvarint()
+	if major > 255 || minor > 255 {
+		d.fail()
+	}
+	return wire.Version{Major: uint8(major), Minor: uint8(minor)}
 }
 
 // digestOf stands for name, incarnation and state of the members of a table,

@@ -44,6 +44,7 @@ type other struct {
 	met      bool          // may be in the table, see meet.go
 	meeting  bool          // is being asked
 	dropped  bool          // was out of the table before, having been in it
+	stranger bool          // served without this node, and all was taken again for it
 }
 
 // departed is a member that is no more.
@@ -98,7 +99,7 @@ func (r *roster) learn(src source, records ...record) {
 }
 
 func (r *roster) learnOne(src source, rec *record) bool {
-	if rec.ID == r.self.ID {
+	if rec.ID == r.self.ID || rec.Speaks.Major != spoken.Major {
 		return false
 	}
 	if rec.State == left {
@@ -129,7 +130,7 @@ func (r *roster) learnOne(src source, rec *record) bool {
 func (r *roster) drop(id protocol.Member, inOrder bool) bool {
 	o := r.others[id]
 	if o == nil {
-		if inOrder && len(r.gone) < maxGone {
+		if _, known := r.gone[id]; inOrder && !known && len(r.gone) < maxGone {
 			r.gone[id] = departed{record: record{ID: id, State: left}, inOrder: true, at: r.node.clock.now()}
 		}
 		return false
@@ -236,6 +237,14 @@ func (r *roster) advance(to state) {
 func (r *roster) depart(id protocol.Member, inOrder bool) {
 	r.mu.Lock()
 	r.settle(r.drop(id, inOrder), false)
+}
+
+// departed tells whether a member is known to be no more.
+func (r *roster) departed(id protocol.Member) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, gone := r.gone[id]
+	return gone && r.others[id] == nil
 }
 
 // records lists this node and all others, and those known to have left.

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -104,9 +106,15 @@ func (c *ChannelPermissions) UnmarshalJSON(b []byte) error {
 	return parse(b, c, (*ChannelPermissions).decode)
 }
 
+// errNotWritten says that a session holds what JSON has no word for.
+var errNotWritten = errors.New("session: cannot be written as JSON")
+
 func (s CachedSession) appendJSON(dst []byte) ([]byte, error) {
 	dst, err := sessionObject.append(dst, &s, s.shape)
-	return dst, public(err)
+	if err != nil {
+		return dst, fmt.Errorf("%w: %w", errNotWritten, err)
+	}
+	return dst, nil
 }
 
 func parse[T any](b []byte, v *T, decode func(*T, []byte) error) error {

@@ -65,7 +65,7 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 			}
 		}
 	} else {
-		s.Staged(items, now)
+		s.putStaged(items, now)
 		for _, ref := range gone {
 			s.sh.Memory.Drop(ref, cache.StagedOnly)
 		}

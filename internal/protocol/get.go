@@ -27,8 +27,8 @@ func (s *Slot) Get(g Get, now time.Duration, out *Out) {
 		s.park(parked{get: &held}, out)
 		return
 	}
-	e, ok := s.sh.Memory.Peek(g.Ref)
-	if ok && !e.Tombstone && e.Kind == cache.Owned {
+	e, ok := s.sh.Memory.Peek(g.Ref, cache.Owned)
+	if ok && !e.Tombstone {
 		a := s.found(g.Call, g.Ref, e, now)
 		a.Lease = s.lend(g, now)
 		out.answer(a)

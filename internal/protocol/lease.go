@@ -48,7 +48,11 @@ func (s *Slot) dropLease(k *key, m Member) {
 	}
 }
 
-func (s *Slot) tickLeases(k *key, now time.Duration) {
+// pruneEvery is how often ended leases are dropped. They count for nothing
+// from their end on: this only frees their memory.
+const pruneEvery = time.Second
+
+func (s *Slot) pruneLeases(k *key, now time.Duration) {
 	for i := 0; i < len(k.leases); {
 		if k.leases[i].until <= now {
 			s.dropLease(k, k.leases[i].holder)

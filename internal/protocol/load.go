@@ -56,8 +56,8 @@ func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 	if l == nil {
 		return
 	}
-	e, ok := s.sh.Memory.Peek(w.call.Ref)
-	if ok && e.Kind == cache.Owned && !e.Tombstone {
+	e, ok := s.sh.Memory.Peek(w.call.Ref, cache.Owned)
+	if ok && !e.Tombstone {
 		k.dropLoad(l)
 		for _, g := range l.waiters {
 			out.answer(s.found(g.Call, g.Ref, e, now))

@@ -8,7 +8,7 @@ import (
 
 // Memory is what a slot needs of the node's store; *cache.Store is one.
 type Memory interface {
-	Peek(ref cache.Ref) (cache.Entry, bool)
+	Peek(ref cache.Ref, kind cache.Kind) (cache.Entry, bool)
 	Put(ref cache.Ref, e cache.Entry) (cache.Result, error)
 	Drop(ref cache.Ref, kinds cache.Kinds) bool
 	AppendSlot(dst []cache.Item, slot int, kinds cache.Kinds) []cache.Item

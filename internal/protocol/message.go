@@ -14,8 +14,8 @@ type Kind uint8
 const (
 	// Take asks for a slot: Nonce, Digest, and Have, what the taker has staged.
 	Take Kind = iota + 1
-	// Grant answers it: Nonce, Digest, Term, Spent, SpentTo, Known, Have, Content (or
-	// Large), Floor, Version (the giver's clock) and Generations.
+	// Grant answers it: Nonce, Digest, Term, Spends, Taken, Known, Have, Content
+	// (or Large), Floor, Version (the giver's clock) and Generations.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
@@ -48,14 +48,14 @@ func (k Kind) String() string {
 type Message struct {
 	Kind        Kind
 	Large       bool // Grant: the content is fetched separately
-	Spent       bool
 	Slot        int
 	Nonce       uint64
 	Digest      uint64
 	Term        Term
-	SpentTo     Member
-	Known       uint64 // highest term count that the sender knows of
-	Prior       uint64 // Cleared: the count before this clear came
+	Spends      []Spend // to whom the copy was granted before
+	Taken       uint64  // nonce of the take by which the sender last became active
+	Known       uint64  // highest term count that the sender knows of
+	Prior       uint64  // Cleared: the count before this clear came
 	Have        cache.Digest
 	Floor       uint64
 	Version     uint64
@@ -64,6 +64,12 @@ type Message struct {
 	Generations []CacheGeneration
 	Members     []Member
 	Content     []Item
+}
+
+// Spend says that a copy was granted to a member, for its take of that nonce.
+type Spend struct {
+	To    Member
+	Nonce uint64
 }
 
 // Item is one entry on its way from one node to another.

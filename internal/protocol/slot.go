@@ -16,17 +16,20 @@ type Slot struct {
 	owner Member // by table
 
 	active bool
-	// term and spent describe the Owned entries of this slot here: the owner's
+	// term and spends describe the Owned entries of this slot here: the owner's
 	// share while active, otherwise what is left until a Done. The zero term
 	// means that there is no copy.
-	term    Term
-	spent   bool
-	spentTo Member
-	known   uint64 // highest term count heard of
+	term   Term
+	spends []Spend // to whom the copy has been granted
+	taken  uint64  // nonce of the take by which this node last became active
+	known  uint64  // highest term count heard of
+	lost   bool    // was this node's by an earlier table; nobody is known to serve it yet
 
 	epoch     uint64        // rises with every revocation and table: fills begun before are not kept
 	revokeAll time.Duration // until then the last owner's leases may run
 	leases    int           // lent, over all keys
+	writing   int           // keys with a write under way
+	nextPrune time.Duration // when ended leases are next dropped
 	nonces    uint64
 	nextAsk   time.Duration // when a leftover copy is next offered
 
@@ -54,8 +57,9 @@ func (s *Slot) Active() bool { return s.active }
 // Owner returns the slot's owner by this node's table; 0 before the first.
 func (s *Slot) Owner() Member { return s.owner }
 
-// Holds tells whether this node has a copy of the slot, served or left over.
-func (s *Slot) Holds() bool { return s.term.held() }
+// Holds tells whether the cluster still needs this node for the slot: it has a
+// copy, or it lost the slot and nobody serves it yet.
+func (s *Slot) Holds() bool { return s.term.held() || s.lost }
 
 // Term returns the term of the copy that this node holds.
 func (s *Slot) Term() Term { return s.term }
@@ -68,17 +72,19 @@ func (s *Slot) Busy() bool {
 	return len(s.keys) > 0 || len(s.parked) > 0 || s.take != nil || s.leftover()
 }
 
-// leftover tells whether this node has a copy that it does not serve and is
-// not about to.
-func (s *Slot) leftover() bool { return s.term.held() && s.owner != s.sh.Self && s.table != nil }
+// leftover tells whether this node waits to hear that the slot is served
+// elsewhere.
+func (s *Slot) leftover() bool { return s.Holds() && s.owner != s.sh.Self && s.table != nil }
 
 // Switch gives the slot a new table. With stranger, the table has a member
 // that served without this one knowing of it (or the other way round), so that
 // what this node serves may not be all there is.
 func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
-	self := s.sh.Self
+	self, old := s.sh.Self, s.table
+	s.lost = s.lost || s.owner == self
 	s.table = t
 	s.owner = t.owner(s.num)
+	s.lost = s.lost && s.owner != self
 	s.epoch++
 	s.voidTake()
 	if s.active && (s.owner != self || stranger && !s.sh.off.stranger) {
@@ -97,7 +103,7 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	} else if !s.active {
 		s.startTake(now, out)
 	}
-	s.grantAskers(now, out)
+	s.grantAskers(old, now, out)
 }
 
 // deactivate ends serving. What was lent is the next owner's to revoke.
@@ -138,10 +144,17 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 func (s *Slot) Tick(now time.Duration, out *Out) {
 	s.tickParked(now, out)
 	s.tickTake(now, out)
-	for ref, k := range s.keys {
-		s.tickLeases(k, now)
-		s.tickWrites(ref, k, now, out)
-		s.tidy(ref, k)
+	if prune := s.leases > 0 && now >= s.nextPrune; prune || s.writing > 0 {
+		for ref, k := range s.keys {
+			if prune {
+				s.pruneLeases(k, now)
+			}
+			s.tickWrites(ref, k, now, out)
+			s.tidy(ref, k)
+		}
+		if prune {
+			s.nextPrune = now + pruneEvery
+		}
 	}
 	if s.leftover() && now >= s.nextAsk {
 		s.nextAsk = now + s.sh.Resend

@@ -31,7 +31,7 @@ func (s *Slot) stage(ref cache.Ref, now time.Duration, out *Out) {
 		return
 	}
 	m := Message{Kind: Stage, Slot: s.num, Ref: ref}
-	if e, ok := s.sh.Memory.Peek(ref); ok {
+	if e, ok := s.sh.Memory.Peek(ref, cache.Owned); ok {
 		m.Content = []Item{itemOf(cache.Item{Ref: ref, Entry: e}, now)}
 	}
 	for _, to := range s.stagers {
@@ -41,7 +41,7 @@ func (s *Slot) stage(ref cache.Ref, now time.Duration, out *Out) {
 
 // onStage takes a change of a slot that this node copies ahead.
 func (s *Slot) onStage(m *Message, now time.Duration) {
-	if s.active {
+	if s.copied() {
 		return
 	}
 	if len(m.Content) == 0 {
@@ -51,11 +51,19 @@ func (s *Slot) onStage(m *Message, now time.Duration) {
 	s.Staged(m.Content, now)
 }
 
-// Staged takes items that were copied ahead, or fetched for a take under way.
+// copied tells whether copying ahead is over: this node serves the slot, or it
+// has compared what it has staged with the copy that counts. What comes late
+// may be older than that copy.
+func (s *Slot) copied() bool { return s.active || s.take != nil && s.take.collecting }
+
+// Staged takes items that were copied ahead.
 func (s *Slot) Staged(items []Item, now time.Duration) {
-	if s.active {
-		return
+	if !s.copied() {
+		s.putStaged(items, now)
 	}
+}
+
+func (s *Slot) putStaged(items []Item, now time.Duration) {
 	for i := range items {
 		_, _ = s.sh.Memory.Put(items[i].Ref, items[i].entry(cache.Staged, now)) // what does not fit is fetched again or forgotten
 	}

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -23,8 +24,8 @@ type take struct {
 type grant struct {
 	from    Member
 	term    Term
-	spent   bool
-	spentTo Member
+	spends  []Spend
+	taken   uint64
 	have    cache.Digest
 	large   bool
 	content []Item
@@ -76,7 +77,7 @@ func (s *Slot) sendTakes(now time.Duration, out *Out) {
 func (s *Slot) voidTake() {
 	if t := s.take; t != nil && len(t.fetching) > 0 && !t.gave(s.sh.Self) {
 		s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
-		s.term, s.spent, s.spentTo = Term{}, false, 0
+		s.term, s.spends = Term{}, nil
 	}
 	s.take = nil
 }
@@ -91,15 +92,16 @@ func (s *Slot) tickTake(now time.Duration, out *Out) {
 // that the taker has.
 func (s *Slot) onTake(from Member, m *Message, now time.Duration, out *Out) {
 	for i := range s.askers {
-		if s.askers[i].member == from {
+		if a := &s.askers[i]; a.member == from {
+			if a.msg.Nonce > m.Nonce {
+				return // an older attempt, overtaken
+			}
 			s.askers = append(s.askers[:i], s.askers[i+1:]...)
 			break
 		}
 	}
 	if s.table == nil || s.table.Digest != m.Digest && !(s.sh.off.digest && s.owner == from) {
-		if len(s.askers) < s.sh.MaxParked {
-			s.askers = append(s.askers, asker{from, *m})
-		}
+		s.ask(asker{from, *m})
 		out.Differ = append(out.Differ, from)
 		return
 	}
@@ -108,16 +110,29 @@ func (s *Slot) onTake(from Member, m *Message, now time.Duration, out *Out) {
 	}
 }
 
-// grantAskers grants what this node's new table allows.
-func (s *Slot) grantAskers(now time.Duration, out *Out) {
+// ask keeps an asker. Where there are too many, the one that has waited longest
+// has to ask again.
+func (s *Slot) ask(a asker) {
+	if len(s.askers) >= s.sh.MaxParked {
+		s.askers = append(s.askers[:0], s.askers[1:]...)
+	}
+	s.askers = append(s.askers, a)
+}
+
+// grantAskers grants what this node's new table allows. Who is not a member in
+// it goes on waiting for a later one, unless it was a member before.
+func (s *Slot) grantAskers(old *Table, now time.Duration, out *Out) {
 	if len(s.askers) == 0 {
 		return
 	}
 	askers := s.askers
 	s.askers = nil
 	for i := range askers {
-		if a := &askers[i]; contains(s.table.Members, a.member) {
+		switch a := &askers[i]; {
+		case contains(s.table.Members, a.member):
 			s.onTake(a.member, &a.msg, now, out)
+		case old == nil || !contains(old.Members, a.member):
+			s.ask(*a)
 		}
 	}
 }
@@ -128,7 +143,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	sh := s.sh
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
-		Term: s.term, Spent: s.spent, SpentTo: s.spentTo, Known: s.known,
+		Term: s.term, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known,
 		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(),
 	}
 	if !sh.off.genGrant {
@@ -146,7 +161,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 				g.Content, g.Large = nil, true
 			}
 		}
-		s.spent, s.spentTo = true, to
+		s.spend(to, m.Nonce)
 	}
 	out.send(to, g)
 }
@@ -164,7 +179,7 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 		s.sh.Clock.Observe(m.Version)
 	}
 	t.grants = append(t.grants, grant{
-		from: from, term: m.Term, spent: m.Spent, spentTo: m.SpentTo, known: m.Known,
+		from: from, term: m.Term, spends: m.Spends, taken: m.Taken, known: m.Known,
 		have: m.Have, large: m.Large, content: m.Content, floor: m.Floor,
 	})
 	s.tryActivate(now, out)
@@ -178,7 +193,7 @@ func (s *Slot) tryActivate(now time.Duration, out *Out) {
 	}
 	t.collecting = true
 	t.grants = append(t.grants, grant{
-		from: s.sh.Self, term: s.term, spent: s.spent, spentTo: s.spentTo, known: s.known,
+		from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known,
 		floor: s.sh.Memory.Floor(s.num),
 	})
 	s.known = t.newest()
@@ -197,27 +212,46 @@ func (t *take) newest() uint64 {
 	return n
 }
 
-// counting returns the grants whose copies count. Those are the ones that were
-// not granted away before. Where there are none, an earlier taker never came to
-// serve, and what was granted to it counts still: but only if that taker is
-// among the givers and nobody knows of a newer term. (Otherwise it may have
-// served, and gone with what was written to it.)
+// counting returns the grants whose copies count: those that were not granted
+// away before, or only to members that never came to serve with them.
 func (t *take) counting(off *rules) []grant {
-	newest := t.newest()
-	var unspent, spent []grant
+	var list []grant
 	for _, g := range t.grants {
-		switch {
-		case !g.term.held():
-		case !g.spent:
-			unspent = append(unspent, g)
-		case g.term.Count == newest && t.gave(g.spentTo) || off.spent:
-			spent = append(spent, g)
+		if g.term.held() && (t.unused(g.spends) || off.spent) {
+			list = append(list, g)
 		}
 	}
-	if len(unspent) > 0 {
-		return unspent
+	return list
+}
+
+// unused tells whether a copy that was granted to takers before is still the
+// newest: each of them is among the givers and has not become active since. (One
+// that is not may have served, and gone with what was written to it.)
+func (t *take) unused(spends []Spend) bool {
+	for _, sp := range spends {
+		i := slices.IndexFunc(t.grants, func(g grant) bool { return g.from == sp.To })
+		if i < 0 || t.grants[i].taken >= sp.Nonce {
+			return false
+		}
 	}
-	return spent
+	return true
+}
+
+// maxSpends is how many takers a copy remembers. With more it counts no longer.
+const maxSpends = 8
+
+// spend notes that the copy has been granted. Of several takes of one member
+// the first is kept: its copy is used once any of them was.
+func (s *Slot) spend(to Member, nonce uint64) {
+	if slices.ContainsFunc(s.spends, func(sp Spend) bool { return sp.To == to }) {
+		return
+	}
+	if len(s.spends) == maxSpends {
+		to = 0 // is never among the givers
+	}
+	if len(s.spends) <= maxSpends {
+		s.spends = append(s.spends, Spend{To: to, Nonce: nonce})
+	}
 }
 
 func (t *take) gave(m Member) bool {
@@ -235,7 +269,8 @@ func (s *Slot) activate(now time.Duration, out *Out) {
 	mem := s.sh.Memory
 	mem.DropSlot(s.num, cache.NearOnly|cache.StagedOnly)
 	s.known++
-	s.term, s.spent, s.spentTo = Term{s.known, s.sh.Self}, false, 0
+	s.term, s.spends = Term{s.known, s.sh.Self}, nil
+	s.taken = s.take.nonce
 	s.take = nil
 	s.epoch++
 	s.revokeAll = now + s.table.MaxNear
@@ -254,14 +289,19 @@ func (s *Slot) sendDone(to []Member, out *Out) {
 }
 
 // onDone frees what this node has of a slot that another serves. With the same
-// table, the owner has had this node's grant.
+// table, the owner has had this node's grant, and so its term is above this
+// copy's. One whose term is not comes late: the table was another meanwhile,
+// and this copy is a newer one.
 func (s *Slot) onDone(from Member, m *Message) {
 	s.known = max(s.known, m.Term.Count)
 	if s.table == nil || s.table.Digest != m.Digest || s.owner != from || s.owner == s.sh.Self {
 		return
 	}
+	if m.Term.Count <= s.term.Count {
+		return
+	}
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
-	s.term, s.spent, s.spentTo = Term{}, false, 0
+	s.term, s.spends, s.lost = Term{}, nil, false
 }
 
 // onHeld tells a member that has missed it that the slot is served here.

@@ -77,11 +77,22 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 	s.tidy(w.call.Ref, k)
 }
 
+// setWrite notes the write that is under way for a key, or none.
+func (s *Slot) setWrite(k *key, w *write) {
+	if k.write != nil {
+		s.writing--
+	}
+	if w != nil {
+		s.writing++
+	}
+	k.write = w
+}
+
 // begin sends the revocations of a write: to whom a near copy is lent, to
 // everybody while the last owner's leases may run, and for a Delete to
 // everybody always.
 func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
-	k.write = w
+	s.setWrite(k, w)
 	if !w.load {
 		for _, l := range k.loads {
 			l.dirty = l.dirty || l.version != 0
@@ -160,7 +171,7 @@ func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 
 // nextWrite begins the next write of the key that waits.
 func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
-	k.write = nil
+	s.setWrite(k, nil)
 	for len(k.queue) > 0 {
 		w := k.queue[0]
 		k.queue[0] = nil
@@ -179,7 +190,7 @@ func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
 // above every one that the key, the slot's floor or any message has named.
 func (s *Slot) commit(w *write, now time.Duration) {
 	sh, c := s.sh, &w.call
-	old, _ := sh.Memory.Peek(c.Ref)
+	old, _ := sh.Memory.Peek(c.Ref, cache.Owned)
 	e := cache.Entry{
 		Kind:       cache.Owned,
 		Version:    sh.Clock.Next(max(old.Version, sh.Memory.Floor(s.num))),
@@ -220,7 +231,8 @@ func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 		}
 	}
-	k.write, k.queue = nil, nil
+	s.setWrite(k, nil)
+	k.queue = nil
 }
 
 // tickWrites ends waiting where a lease or a deadline is over. A Set past its

@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+func newTestRegistry(t testing.TB) *registry {
+	t.Helper()
+	store, err := cache.New(cache.Config{Budget: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	r := newRegistry(1, store)
+	for _, name := range []string{"a", "sessions"} {
+		if _, err := r.space([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return r
+}
+
+func testMessages(r *registry) []protocol.Message {
+	sp := r.numbered(1)
+	ref := cache.Ref{Hash: sp.hasher.hash("key"), Cache: 1, Key: "key"}
+	gen := protocol.Generation{Count: 3, Raiser: 9}
+	return []protocol.Message{
+		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Have: cache.Digest{Count: 2, Sum: 5}},
+		{
+			Kind: protocol.Grant, Slot: 1, Nonce: 7, Digest: 8, Large: true, Spends: []protocol.Spend{{To: 4, Nonce: 1}}, Taken: 6, Known: 12,
+			Term: protocol.Term{Count: 11, Raiser: 3}, Have: cache.Digest{Count: 1, Sum: 1}, Floor: 99, Version: 1 << 60,
+			Generations: []protocol.CacheGeneration{{Cache: 0, Generation: gen}, {Cache: 1, Generation: gen}},
+			Content: []protocol.Item{
+				{Ref: ref, Value: []byte("value"), Version: 5, Count: 3, Left: time.Second},
+				{Ref: ref, Version: 6, Tombstone: true, Negative: true},
+			},
+		},
+		{Kind: protocol.Done, Slot: 5, Digest: 6, Term: protocol.Term{Count: 1, Raiser: 2}},
+		{Kind: protocol.Held, Slot: 5, Digest: 6, Term: protocol.Term{Count: 1, Raiser: 2}},
+		{Kind: protocol.Revoke, Slot: slotOf(ref.Hash), Nonce: 4, Ref: ref},
+		{Kind: protocol.Revoked, Slot: slotOf(ref.Hash), Nonce: 4, Ref: ref},
+		{Kind: protocol.Stage, Slot: slotOf(ref.Hash), Ref: ref, Content: []protocol.Item{{Ref: ref, Value: []byte{}, Version: 1}}},
+		{Kind: protocol.Clear, Nonce: 4, Ref: cache.Ref{Cache: 1}, Generation: gen},
+		{Kind: protocol.Cleared, Nonce: 4, Ref: cache.Ref{Cache: 1}, Generation: gen, Prior: 2, Members: []protocol.Member{1, 2}},
+	}
+}
+
+// Every message comes back as it was sent.
+func TestMessagesThereAndBack(t *testing.T) {
+	r := newTestRegistry(t)
+	for _, m := range testMessages(r) {
+		b := r.appendMessage(nil, &m)
+		got, ok, err := r.decodeMessage(b[4:])
+		if !ok || err != nil {
+			t.Errorf("%v: %v, %v", m.Kind, ok, err)
+			continue
+		}
+		for i := range m.Content { // nil and empty are one on the wire
+			if len(m.Content[i].Value) == 0 {
+				m.Content[i].Value, got.Content[i].Value = nil, nil
+			}
+		}
+		if !reflect.DeepEqual(got, m) {
+			t.Errorf("%v:\n got %+v\nwant %+v", m.Kind, got, m)
+		}
+		for cut := range len(b) - 4 {
+			if _, _, err := r.decodeMessage(b[4 : 4+cut]); err == nil && cut > 0 {
+				t.Errorf("%v cut to %d of %d bytes is accepted", m.Kind, cut, len(b)-4)
+			}
+		}
+	}
+}
+
+func TestAnswersThereAndBack(t *testing.T) {
+	n := &Node{}
+	n.members = newRoster(n, record{ID: 1, State: joining, Name: "n"})
+	gen := protocol.Generation{Count: 3, Raiser: 9}
+	for _, a := range []protocol.Answer{
+		{Status: protocol.Found, Lease: true, Loaded: true, Version: 4, Count: 3, Left: time.Second, Generation: gen, Value: []byte("v")},
+		{Status: protocol.Missing, Generation: gen},
+		{Status: protocol.Written},
+		{Status: protocol.Partial, Unconfirmed: []protocol.Member{4, 5}},
+		{Status: protocol.NotMine},
+		{Status: protocol.NotExecuted},
+		{Status: protocol.Unavailable},
+		{Status: protocol.Overloaded},
+		{Status: protocol.Failed, Err: remoteError("broken")},
+		{Status: protocol.Failed, Err: errNoLoader},
+	} {
+		b := n.appendAnswer(nil, &a)
+		got, _, err := decodeAnswer(b)
+		if err != nil || !reflect.DeepEqual(got, a) {
+			t.Errorf("%v:\n got %+v, %v\nwant %+v", a.Status, got, err, a)
+		}
+	}
+}
+
+func TestRecordThereAndBack(t *testing.T) {
+	want := record{Speaks: spoken, ID: 5, State: leaving, Name: "n", Gossip: "10.0.0.1:7946", Peer: "10.0.0.1:7947", Near: 5 * time.Second}
+	b := want.append(nil)
+	d := decoder{b: b}
+	if got := d.record(); got != want || d.err() != nil {
+		t.Errorf("%+v, %v", got, d.err())
+	}
+	longest := record{Speaks: spoken, ID: 1, State: active, Name: string(make([]byte, maxName)), Gossip: longestAddr, Peer: longestAddr, Near: MaxNearTTL}
+	if n := len(longest.append(nil)); n > maxRecord {
+		t.Errorf("a record may have %d bytes, which is over gossip's %d", n, maxRecord)
+	}
+}
+
+const longestAddr = "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%interface]:65535"
+
+// Bytes of a peer may be anything.
+func FuzzDecode(f *testing.F) {
+	r := newTestRegistry(f)
+	for _, m := range testMessages(r) {
+		f.Add(r.appendMessage(nil, &m)[4:])
+	}
+	rec := record{Speaks: spoken, ID: 5, State: leaving, Name: "n"}
+	f.Add(rec.append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r := newTestRegistry(t)
+		if m, ok, err := r.decodeMessage(b); ok && err == nil {
+			again := r.appendMessage(nil, &m)
+			if _, _, err := r.decodeMessage(again[4:]); err != nil {
+				t.Errorf("what was understood is not after it was written again: %v", err)
+			}
+		} else if err != nil && !errors.Is(err, errShort) {
+			t.Errorf("error is %v", err)
+		}
+		_, _, _ = decodeAnswer(b)
+		d := decoder{b: b}
+		d.record()
+		d = decoder{b: b}
+		r.decodeItems(&d)
+		d = decoder{b: b}
+		r.decodeGenerations(&d)
+	})
+}

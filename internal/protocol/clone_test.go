@@ -1,0 +1,149 @@
+package protocol
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/peercache/peercache/cache"
+)
+
+// A step of the search works on a copy of the node that it changes. What is
+// never changed once it is made (tables, contents, values) is shared.
+
+func cloneSlot(s *Slot, sh *Shared) Slot {
+	c := *s
+	c.sh = sh
+	c.keys = nil
+	if len(s.keys) > 0 {
+		c.keys = make(map[cache.Ref]*key, len(s.keys))
+		for ref, k := range s.keys {
+			c.keys[ref] = cloneKey(k)
+		}
+	}
+	c.parked = slices.Clone(s.parked)
+	for i := range c.parked {
+		p := &c.parked[i]
+		p.get, p.write = copyOf(p.get), copyOf(p.write)
+	}
+	if s.take != nil {
+		t := *s.take
+		t.waiting = slices.Clone(t.waiting)
+		t.grants = slices.Clone(t.grants)
+		t.fetching = slices.Clone(t.fetching)
+		c.take = &t
+	}
+	c.askers = slices.Clone(s.askers)
+	c.stagers = slices.Clone(s.stagers)
+	c.spends = slices.Clone(s.spends)
+	return c
+}
+
+func cloneKey(k *key) *key {
+	c := &key{leases: slices.Clone(k.leases), write: cloneWrite(k.write)}
+	for _, w := range k.queue {
+		c.queue = append(c.queue, cloneWrite(w))
+	}
+	for _, l := range k.loads {
+		l = copyOf(l)
+		l.waiters = slices.Clone(l.waiters)
+		c.loads = append(c.loads, l)
+	}
+	return c
+}
+
+func cloneWrite(w *write) *write {
+	if w == nil {
+		return nil
+	}
+	c := *w
+	c.wait = slices.Clone(w.wait)
+	return &c
+}
+
+func cloneClears(x *Clears, sh *Shared) Clears {
+	c := *x
+	c.sh = sh
+	c.open = make(map[uint64]*clearing, len(x.open))
+	for number, o := range x.open {
+		o = copyOf(o)
+		o.asked = slices.Clone(o.asked)
+		o.first = slices.Clone(o.first)
+		o.wait = slices.Clone(o.wait)
+		c.open[number] = o
+	}
+	return c
+}
+
+func copyOf[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	c := *p
+	return &c
+}
+
+// known are the fields that cloneSlot, cloneClears and the encoding take care
+// of. Whoever adds one must look at all of them.
+var known = map[string]string{
+	"Slot":     "sh num table owner active term spends taken known lost epoch revokeAll leases writing nextPrune nonces nextAsk keys parked take askers stagers",
+	"key":      "leases write queue loads",
+	"lease":    "holder until",
+	"write":    "call id load answer wait resend",
+	"waitFor":  "member until",
+	"load":     "id version generation term dirty waiters",
+	"take":     "nonce waiting grants resend collecting fetching",
+	"grant":    "from term spends taken have large content known floor",
+	"asker":    "member msg",
+	"parked":   "get write",
+	"Clears":   "sh table next open",
+	"clearing": "call number cache gen prior asked first wait deadline resend",
+	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Prior Have Floor Version Ref Generation Generations Members Content",
+	"Spend":    "To Nonce",
+	"Item":     "Ref Value Version Count Left Tombstone Negative",
+	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
+	"Fill":     "Ref Near epoch asked",
+	"Get":      "Call From Ref Near Load Deadline",
+	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases GrantBytes Tombstone Resend off",
+	"Out":      "Messages Answers Loads Fetches Again Differ",
+}
+
+func TestCloneKnowsAllFields(t *testing.T) {
+	for _, v := range []any{
+		Slot{},
+		key{},
+		lease{},
+		write{},
+		waitFor{},
+		load{},
+		take{},
+		grant{},
+		asker{},
+		parked{},
+		Clears{},
+		clearing{},
+		Message{},
+		Item{},
+		Answer{},
+		Fill{},
+		Get{},
+		Shared{},
+		Out{},
+	} {
+		typ := reflect.TypeOf(v)
+		got := ""
+		for i := range typ.NumField() {
+			if i > 0 {
+				got += " "
+			}
+			got += typ.Field(i).Name
+		}
+		if got != known[typ.Name()] {
+			t.Errorf("%s has the fields\n\t%s\nThe search copies and tells apart\n\t%s\nBring clone_test.go and encode_test.go up to date.", typ.Name(), got, known[typ.Name()])
+		}
+	}
+	if names := slices.Collect(maps.Keys(known)); len(names) != 20 {
+		t.Errorf("%d types are listed and not all of them checked", len(names))
+	}
+}

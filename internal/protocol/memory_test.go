@@ -1,0 +1,152 @@
+package protocol
+
+import "github.com/peercache/peercache/cache"
+
+// The search needs one slot with one key. ref is that key.
+var ref = cache.Ref{Hash: 1, Cache: 1, Key: "k"}
+
+// values[w] is the value that write w writes.
+var values = func() (v [8][]byte) {
+	for w := range v {
+		v[w] = []byte{byte(w)}
+	}
+	return v
+}()
+
+// memory is a Memory with room for one key, that behaves as cache.Store does.
+// It does not expire or evict by itself: the search does. What a clear has made
+// dead stays, counts for digests and is not given out, as long as the store's
+// sweeper has not come; sweeps makes that at once.
+type memory struct {
+	entries [3]cache.Entry // by kind
+	has     [3]bool
+	floor   uint64
+	gens    *generations
+	sweeps  bool
+
+	nearPuts int // near copies kept so far
+}
+
+// live tells whether there is an entry that no clear has made dead.
+func (m *memory) live(kind cache.Kind) bool {
+	return m.has[kind] && m.entries[kind].Generation >= m.gens.now.Count
+}
+
+func (m *memory) Peek(_ cache.Ref, kind cache.Kind) (cache.Entry, bool) {
+	if !m.live(kind) {
+		m.Drop(ref, 1<<kind)
+		return cache.Entry{}, false
+	}
+	return m.entries[kind], true
+}
+
+func (m *memory) Put(_ cache.Ref, e cache.Entry) (cache.Result, error) {
+	if m.live(e.Kind) && m.entries[e.Kind].Version >= e.Version {
+		return cache.Older, nil
+	}
+	m.Drop(ref, 1<<e.Kind)
+	if e.Generation < m.gens.now.Count {
+		return cache.Older, nil
+	}
+	m.entries[e.Kind], m.has[e.Kind] = e, true
+	if e.Kind == cache.Near {
+		m.nearPuts++
+	}
+	return cache.Stored, nil
+}
+
+func (m *memory) Drop(_ cache.Ref, kinds cache.Kinds) bool {
+	dropped := false
+	for k := range m.has {
+		if kinds>>k&1 == 1 && m.has[k] {
+			m.has[k], m.entries[k] = false, cache.Entry{}
+			dropped = true
+		}
+	}
+	return dropped
+}
+
+func (m *memory) AppendSlot(dst []cache.Item, _ int, kinds cache.Kinds) []cache.Item {
+	for k := range m.has {
+		if kinds>>k&1 == 1 && m.live(cache.Kind(k)) {
+			dst = append(dst, cache.Item{Ref: ref, Entry: m.entries[k]})
+		}
+	}
+	return dst
+}
+
+func (m *memory) Digest(_ int, kinds cache.Kinds) cache.Digest {
+	d := cache.Digest{}
+	for k := range m.has {
+		if kinds>>k&1 == 1 && m.has[k] {
+			d.Count++
+			d.Sum += m.entries[k].Version
+		}
+	}
+	return d
+}
+
+func (m *memory) Promote(int) {
+	if !m.has[cache.Staged] {
+		return
+	}
+	e := m.entries[cache.Staged]
+	e.Kind = cache.Owned
+	m.Drop(ref, cache.StagedOnly)
+	_, _ = m.Put(ref, e)
+}
+
+func (m *memory) DropSlot(_ int, kinds cache.Kinds) { m.Drop(ref, kinds) }
+func (m *memory) Floor(int) uint64                  { return m.floor }
+func (m *memory) RaiseFloor(_ int, version uint64)  { m.floor = max(m.floor, version) }
+
+// evict gives up what is owned, and the floor says so.
+func (m *memory) evict() {
+	if m.live(cache.Owned) {
+		m.RaiseFloor(0, m.entries[cache.Owned].Version)
+	}
+	m.Drop(ref, cache.OwnedOnly)
+}
+
+// generations is a Generations with one cache.
+type generations struct {
+	now  Generation
+	self Member
+	mem  *memory
+}
+
+func (g *generations) Of(uint32) Generation { return g.now }
+
+func (g *generations) Merge(_ uint32, x Generation) Generation { return g.set(g.now.Merge(x)) }
+
+func (g *generations) Raise(_ uint32, above Generation) Generation {
+	return g.set(Generation{Count: max(g.now.Count, above.Count) + 1, Raiser: g.self})
+}
+
+func (g *generations) Append(dst []CacheGeneration) []CacheGeneration {
+	if g.now.Count > 0 {
+		dst = append(dst, CacheGeneration{Cache: ref.Cache, Generation: g.now})
+	}
+	return dst
+}
+
+func (g *generations) set(x Generation) Generation {
+	g.now = x
+	for k := range g.mem.has {
+		if g.mem.sweeps && !g.mem.live(cache.Kind(k)) {
+			g.mem.Drop(ref, 1<<k)
+		}
+	}
+	return x
+}
+
+// logical is a Clock that counts. Physical time adds nothing to it: wall
+// clocks may be wrong.
+type logical struct{ last uint64 }
+
+func (c *logical) Next(floor uint64) uint64 {
+	c.last = max(c.last, floor) + 1
+	return c.last
+}
+func (c *logical) Now() uint64            { return c.last }
+func (c *logical) Observe(version uint64) { c.last = max(c.last, version) }
