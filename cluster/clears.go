@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
 )
 
 // clears is the protocol's state machine for clears with its lock.
@@ -49,12 +50,14 @@ func (c *clears) forget(call protocol.Call) bool {
 	return c.calls.take(call).local != nil
 }
 
-func (c *clears) handle(n *Node, from protocol.Member, m *protocol.Message) {
+func (c *clears) handle(n *Node, from protocol.Member, on *wire.Conn, m *protocol.Message) {
 	// The sender may name members of whose end it has not heard.
 	m.Members = slices.DeleteFunc(m.Members, n.members.departed)
-	n.act(c.do(n, func(s *protocol.Clears, out *protocol.Out) {
+	st := c.do(n, func(s *protocol.Clears, out *protocol.Out) {
 		s.Handle(from, m, n.clock.now(), out)
-	}))
+	})
+	st.from = on
+	n.act(st)
 }
 
 func (c *clears) switchTo(n *Node, t *protocol.Table) *step {

@@ -174,7 +174,8 @@ func (n *Node) push(ctx context.Context, l *link, piece []protocol.Item) error {
 }
 
 // onPush takes a piece of what this node is going to own.
-func (n *Node) onPush(body []byte) ([]byte, error) {
+func (n *Node) onPush(from protocol.Member, body []byte) ([]byte, error) {
+	n.leavesSoon(from)
 	d := decoder{b: body}
 	items := n.caches.decodeItems(&d)
 	if err := d.err(); err != nil {

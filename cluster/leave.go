@@ -89,7 +89,7 @@ func (n *Node) copyOut(ctx context.Context) {
 	if len(names) == 0 {
 		return
 	}
-	next := newRing(names, 0)
+	next := n.rings.of(names)
 	slots := make(map[*link][]int)
 	for slot := range slotCount {
 		if h, ok := v.owner(slot); ok && h.link == nil {

@@ -51,6 +51,7 @@ type link struct {
 	end  context.CancelFunc
 
 	exchanging atomic.Bool // an exchange of members is under way
+	copiesOut  atomic.Bool // the member is about to leave
 
 	mu       sync.Mutex // guards what follows
 	out      []byte
@@ -198,12 +199,26 @@ func (l *link) flush(c *wire.Conn, out []byte) {
 	}
 }
 
-// send queues a message for a member; for somebody who is none it is left out.
-func (n *Node) send(to protocol.Member, m *protocol.Message) {
+// send queues a message for a member. Somebody of whom this node has not heard
+// yet is answered on the connection that his own message came on; otherwise what
+// is for nobody known is left out.
+func (n *Node) send(to protocol.Member, m *protocol.Message, from *wire.Conn) {
 	if l := n.members.link(to); l != nil {
 		n.counts.messages[m.Kind].Add(1)
 		l.put(m)
+		return
 	}
+	if from == nil || helloOf(from.Peer()) != to {
+		return
+	}
+	n.counts.messages[m.Kind].Add(1)
+	buf := n.buffers.take()
+	*buf = n.caches.appendMessage(*buf, m)
+	if err := from.Send(kindBatch, *buf); err != nil {
+		n.counts.dropped.Add(1)
+		n.log.Debug("cluster: message dropped", "to", uint64(to), "err", err)
+	}
+	n.buffers.give(buf)
 }
 
 // tellState tells every member directly how far this node is.
@@ -215,7 +230,7 @@ func (n *Node) tellState(self record, kin map[protocol.Member]bool, links map[pr
 
 // onBatch takes a frame of messages. What one of them has wrong does not keep
 // the others from being heard.
-func (n *Node) onBatch(from protocol.Member, b []byte) {
+func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 	for len(b) > 0 {
 		if len(b) < 4 {
 			n.malformed(from, errShort)
@@ -238,7 +253,7 @@ func (n *Node) onBatch(from protocol.Member, b []byte) {
 		case err != nil:
 			n.malformed(from, err)
 		case known:
-			n.handle(from, &m)
+			n.handle(from, c, &m)
 		}
 	}
 }

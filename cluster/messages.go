@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/internal/protocol"
@@ -11,6 +12,9 @@ import (
 // number is each node's own.
 
 const flagLarge = 1
+
+// itemOverhead is about what an item takes besides key and value.
+const itemOverhead = 40
 
 const (
 	itemTombstone = 1 << iota
@@ -172,6 +176,11 @@ func (r *registry) decodeGenerations(d *decoder) []protocol.CacheGeneration {
 // An item says how old its cache's name is only once in a row of the same
 // cache: an empty name is the one before.
 func (r *registry) appendItems(b []byte, items []protocol.Item) []byte {
+	size := 0
+	for i := range items {
+		size += len(items[i].Ref.Key) + len(items[i].Value) + itemOverhead
+	}
+	b = slices.Grow(b, size)
 	b = binary.AppendUvarint(b, uint64(len(items)))
 	for i := range items {
 		same := i > 0 && items[i].Ref.Cache == items[i-1].Ref.Cache

@@ -40,8 +40,10 @@ type Node struct {
 	counts  nodeCounters
 	alone   flights
 	buffers buffers
-	steps   sync.Pool // of *step
-	locals  sync.Pool // of *localCall
+	rings   rings
+	steps   sync.Pool     // of *step
+	locals  sync.Pool     // of *localCall
+	longs   chan struct{} // has a place for each request that is worked on at length
 
 	parts [partCount]part
 	// serving has, for each slot, a number that is odd while the slot is served
@@ -98,12 +100,13 @@ const (
 	maxLeases  = 1 << 16
 	grantBytes = 64 << 10
 	tombstone  = 10 * time.Minute
-	resend     = 100 * time.Millisecond
+	resend     = 250 * time.Millisecond
 )
 
 func newNode(cfg Config) (*Node, error) {
 	n := &Node{
-		cfg: cfg, log: cfg.Logger, clock: newClock(),
+		longs: make(chan struct{}, maxAtLength),
+		cfg:   cfg, log: cfg.Logger, clock: newClock(),
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
 )
 
 const (
@@ -52,6 +53,7 @@ func masked(mask, bit uint64, on bool) uint64 {
 type step struct {
 	out  protocol.Out
 	whom []caller
+	from *wire.Conn // on which the message came that this is about, if any
 }
 
 // begin locks the part of a slot for a step.
@@ -87,7 +89,7 @@ func (p *part) leave(st *step) {
 func (n *Node) act(st *step) {
 	out := &st.out
 	for i := range out.Messages {
-		n.send(out.Messages[i].To, &out.Messages[i].Message)
+		n.send(out.Messages[i].To, &out.Messages[i].Message, st.from)
 	}
 	for i := range out.Answers {
 		st.whom[i].answer(n, &out.Answers[i])
@@ -106,17 +108,18 @@ func (n *Node) act(st *step) {
 	}
 	out.Reset()
 	clear(st.whom)
-	st.whom = st.whom[:0]
+	st.whom, st.from = st.whom[:0], nil
 	n.steps.Put(st)
 }
 
-// handle gives a message of another member to its slot.
-func (n *Node) handle(from protocol.Member, m *protocol.Message) {
+// handle gives a message of another member, which came on c, to its slot.
+func (n *Node) handle(from protocol.Member, c *wire.Conn, m *protocol.Message) {
 	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
-		n.clears.handle(n, from, m)
+		n.clears.handle(n, from, c, m)
 		return
 	}
 	st, p, s := n.begin(m.Slot)
+	st.from = c
 	s.Handle(from, m, n.clock.now(), &st.out)
 	n.end(st, p, m.Slot)
 }

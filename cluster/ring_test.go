@@ -111,7 +111,7 @@ func TestRingDependsOnNamesAlone(t *testing.T) {
 }
 
 func TestRoutingAllocatesNothing(t *testing.T) {
-	v, _ := newView(1, []record{{ID: 1, State: active, Name: "a"}}, nil, nil, 0, nil)
+	v, _ := newView(1, []record{{ID: 1, State: active, Name: "a"}}, nil, 0, &rings{}, nil)
 	h := newKeyHasher("sessions")
 	key := "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	if n := testing.AllocsPerRun(100, func() {
@@ -151,7 +151,7 @@ func BenchmarkRouteKey(b *testing.B) {
 	for i, name := range namesOf(10) {
 		members = append(members, record{ID: protocol.Member(i + 1), State: active, Name: name})
 	}
-	v, _ := newView(1, members, nil, nil, 0, func(protocol.Member) *link { return nil })
+	v, _ := newView(1, members, nil, 0, &rings{}, func(protocol.Member) *link { return nil })
 	h := newKeyHasher("sessions")
 	key := "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	b.ReportAllocs()

@@ -71,7 +71,7 @@ func newRoster(n *Node, self record) *roster {
 		kin:    make(map[protocol.Member]bool),
 	}
 	r.linked.Store(&map[protocol.Member]*link{})
-	v, _ := newView(self.ID, nil, nil, nil, 0, nil)
+	v, _ := newView(self.ID, nil, nil, 0, &n.rings, nil)
 	r.view.Store(v)
 	return r
 }
@@ -116,6 +116,9 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		o = &other{record: *rec, until: r.node.clock.now() + hearsay, dropped: wasGone && g.State >= active}
 		r.others[rec.ID] = o
 		r.node.events.joined(&o.record)
+		if o.State == joining {
+			r.node.ringAhead(o.Name, false)
+		}
 	}
 	o.gossiped = o.gossiped || src == fromGossip
 	before := o.record
@@ -200,7 +203,7 @@ func (r *roster) remake(stranger bool) []*step {
 	}
 	slices.SortFunc(joiners, func(a, b record) int { return cmp.Compare(a.ID, b.ID) })
 	old := r.view.Load()
-	v, near := newView(r.self.ID, members, joiners, old, r.near, r.link)
+	v, near := newView(r.self.ID, members, joiners, r.near, &r.node.rings, r.link)
 	if !stranger && v.table.Digest == old.table.Digest && slices.Equal(v.table.Reach, old.table.Reach) {
 		return nil
 	}

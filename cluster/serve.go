@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -22,7 +24,7 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 	var err error
 	switch r.Kind {
 	case kindBatch:
-		n.onBatch(from, r.Body)
+		n.onBatch(from, c, r.Body)
 	case kindGet:
 		err = n.onGet(from, c, r)
 	case kindSet, kindDelete:
@@ -30,17 +32,23 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 	case kindMany:
 		err = n.onMany(from, c, r)
 	case kindCopy:
-		err = n.answerWith(c, r, func(body []byte) ([]byte, error) { return n.onCopy(from, body) })
+		n.atLength(c, r, func(body []byte) ([]byte, error) { return n.onCopy(from, body) })
 	case kindFetch:
-		err = n.answerWith(c, r, n.onFetch)
+		n.atLength(c, r, n.onFetch)
 	case kindPush:
-		err = n.answerWith(c, r, n.onPush)
+		n.atLength(c, r, func(body []byte) ([]byte, error) { return n.onPush(from, body) })
 	case kindMembers:
-		err = n.answerWith(c, r, n.onMembers)
+		n.atLength(c, r, n.onMembers)
 	case kindMeet:
-		err = n.answerWith(c, r, n.onMeet)
+		n.atLength(c, r, n.onMeet)
 	}
-	if err == nil || r.ID == 0 {
+	n.refuse(from, c, r.ID, err)
+}
+
+// refuse answers a request that was not understood, or that cannot be carried
+// out.
+func (n *Node) refuse(from protocol.Member, c *wire.Conn, id uint32, err error) {
+	if err == nil || id == 0 {
 		return
 	}
 	code := codeRefused
@@ -48,17 +56,38 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 		code = codeMalformed
 		n.malformed(from, err)
 	}
-	if err := c.Fail(r.ID, code, err.Error()); err != nil {
+	if err := c.Fail(id, code, err.Error()); err != nil {
 		n.log.Debug("cluster: refusal dropped", "err", err)
 	}
 }
 
-func (n *Node) answerWith(c *wire.Conn, r wire.Request, f func([]byte) ([]byte, error)) error {
-	body, err := f(r.Body)
-	if err == nil {
-		n.replyWith(c, r.ID, body)
+// maxAtLength is how many requests that take long are worked on at a time.
+const maxAtLength = 16
+
+// atLength answers a request that takes long, so that what comes after it on the
+// connection need not wait. With too many under way it does.
+func (n *Node) atLength(c *wire.Conn, r wire.Request, f func([]byte) ([]byte, error)) {
+	answer := func(body []byte) {
+		reply, err := f(body)
+		if err == nil {
+			n.replyWith(c, r.ID, reply)
+		}
+		n.refuse(helloOf(c.Peer()), c, r.ID, err)
 	}
-	return err
+	select {
+	case n.longs <- struct{}{}:
+	default:
+		answer(r.Body)
+		return
+	}
+	body := bytes.Clone(r.Body)
+	started := n.spawn(func(context.Context) { // ends with the answer
+		defer func() { <-n.longs }()
+		answer(body)
+	})
+	if !started {
+		<-n.longs
+	}
 }
 
 // deadlineOf is when a request is to be answered at the latest: a little before

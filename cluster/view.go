@@ -33,7 +33,7 @@ func (v *view) owner(slot int) (h holder, ok bool) {
 
 // newView makes the table of members, which are the active and leaving ones
 // known to this node, and of those that are still joining.
-func newView(self protocol.Member, members, joiners []record, old *view, lastNear time.Duration, links func(protocol.Member) *link) (v *view, near time.Duration) {
+func newView(self protocol.Member, members, joiners []record, lastNear time.Duration, rings *rings, links func(protocol.Member) *link) (v *view, near time.Duration) {
 	v = &view{replace: make(chan struct{})}
 	t := &protocol.Table{Digest: digestOf(members)}
 	byName := make(map[string]protocol.Member)
@@ -58,7 +58,7 @@ func newView(self protocol.Member, members, joiners []record, old *view, lastNea
 		near = max(near, joiners[i].Near)
 	}
 	t.MaxNear = max(near, lastNear)
-	v.ring = ringFor(names, old)
+	v.ring = rings.of(names)
 	for _, name := range v.ring.names {
 		h := holder{id: byName[name], name: name}
 		if h.id != self {
@@ -85,20 +85,4 @@ func newView(self protocol.Member, members, joiners []record, old *view, lastNea
 	}
 	v.table = t
 	return v, near
-}
-
-// ringFor returns the ring of those names, the old view's where they are the
-// same.
-func ringFor(names []string, old *view) *ring {
-	r := old
-	if r != nil && len(r.ring.names) == len(names) {
-		same := true
-		for i, n := range r.ring.names {
-			same = same && n == names[i]
-		}
-		if same {
-			return r.ring
-		}
-	}
-	return newRing(names, 0)
 }

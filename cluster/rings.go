@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/peercache/peercache/internal/protocol"
+)
+
+// rings keeps the last few rings. To make one takes longer than all else at a
+// change of tables, during which calls wait; so a ring that is about to be
+// needed is made ahead.
+type rings struct {
+	mu     sync.Mutex // guards recent; held while a ring is made, which others may wait for
+	recent []*ring    // the last used at the end
+}
+
+const maxRings = 8
+
+// of returns the ring of those names.
+func (r *rings) of(names []string) *ring {
+	names = slices.Clone(names)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	i := slices.IndexFunc(r.recent, func(o *ring) bool { return slices.Equal(o.names, names) })
+	var found *ring
+	if i >= 0 {
+		found = r.recent[i]
+		r.recent = slices.Delete(r.recent, i, i+1)
+	} else {
+		found = newRing(names, 0)
+		if len(r.recent) == maxRings {
+			r.recent = slices.Delete(r.recent, 0, 1)
+		}
+	}
+	r.recent = append(r.recent, found)
+	return found
+}
+
+// ringAhead makes, in a goroutine that ends then, the ring that will be needed
+// when a joining member turns active, or an active one leaves.
+func (n *Node) ringAhead(member string, leaves bool) {
+	names := n.members.view.Load().ring.names
+	if slices.Contains(names, member) != leaves {
+		return
+	}
+	next := slices.Clone(names)
+	if leaves {
+		next = slices.DeleteFunc(next, func(name string) bool { return name == member })
+	} else {
+		next = append(next, member)
+	}
+	n.spawn(func(context.Context) { n.rings.of(next) })
+}
+
+// leavesSoon makes the ring without a member that has begun to copy out what it
+// has.
+func (n *Node) leavesSoon(m protocol.Member) {
+	if l := n.members.link(m); l != nil && !l.copiesOut.Swap(true) {
+		n.ringAhead(l.name, true)
+	}
+}
