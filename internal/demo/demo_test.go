@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// leftBehind lists directories of the demo that were not there before.
+func leftBehind(t *testing.T) func() {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	return func() {
+		t.Helper()
+		if list, err := filepath.Glob(filepath.Join(dir, "peercache-demo-*")); err != nil || len(list) > 0 {
+			t.Errorf("left behind: %v, error %v", list, err)
+		}
+	}
+}
+
+// The whole story, on real processes.
+func TestDemo(t *testing.T) {
+	check := leftBehind(t)
+	var out, stderr bytes.Buffer
+	t.Setenv("PEERCACHE_NAME", "not this")
+	status := run(context.Background(), []string{"-keys", "500"}, newScreen(&out, false), &stderr)
+	if status != 0 || !strings.Contains(out.String(), "\nOK: 20 sessions") || stderr.Len() > 0 {
+		t.Fatalf("exit status %d\n%s%s", status, out.String(), stderr.String())
+	}
+	if strings.Contains(out.String(), "\x1b") {
+		t.Error("colours where there is no terminal")
+	}
+	check()
+}
+
+// When it is interrupted, it leaves nothing behind and says so.
+func TestDemoInterrupted(t *testing.T) {
+	check := leftBehind(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &watched{want: "PUT 5,000 keys", found: cancel}
+	if status := run(ctx, []string{"-keys", "5000"}, newScreen(out, false), out); status != 1 {
+		t.Errorf("exit status %d", status)
+	}
+	if !strings.Contains(out.String(), "FAILED: interrupted") {
+		t.Error(out.String())
+	}
+	if strings.Contains(out.String(), "the end of n1.log") {
+		t.Error("the logs are shown though nothing failed")
+	}
+	check()
+}
+
+// watched is a screen that calls a function when a text has been written.
+type watched struct {
+	bytes.Buffer
+	want  string
+	found func()
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	n, err := w.Buffer.Write(b)
+	if bytes.Contains(w.Bytes(), []byte(w.want)) {
+		w.found()
+	}
+	return n, err
+}
+
+func TestUp(t *testing.T) {
+	check := leftBehind(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out := &watched{want: "Running until", found: cancel}
+	if status := run(ctx, []string{"-up"}, newScreen(out, false), out); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	if n := strings.Count(out.String(), "exit status 0"); n != 3 || !strings.Contains(out.String(), "curl -i -X PUT") {
+		t.Error(out.String())
+	}
+	check()
+}
+
+func TestBadFlags(t *testing.T) {
+	for _, args := range [][]string{{"-x"}, {"y"}, {"-keys", "1"}} {
+		var stderr bytes.Buffer
+		if status := run(context.Background(), args, newScreen(&stderr, false), &stderr); status != 2 || stderr.Len() == 0 {
+			t.Errorf("%v: exit status %d, %s", args, status, stderr.String())
+		}
+	}
+	var stderr bytes.Buffer
+	if status := run(context.Background(), []string{"-h"}, newScreen(&stderr, false), &stderr); status != 0 {
+		t.Errorf("-h: exit status %d", status)
+	}
+	if status := run(context.Background(), []string{"-go", "/no/such/go"}, newScreen(&stderr, false), &stderr); status != 1 {
+		t.Errorf("no go: exit status %d", status)
+	}
+}
+
+// script starts a shell script as if it were a node.
+func script(t *testing.T, text string) *process {
+	t.Helper()
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip(err)
+	}
+	p, err := startProcess(filepath.Join(t.TempDir(), "log"), sh, "-c", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		if err := syscall.Kill(p.cmd.Process.Pid, 0); !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("the process is still there: %v", err)
+		}
+	})
+	return p
+}
+
+// Programs that are no node are refused and ended.
+func TestProcessMistakes(t *testing.T) {
+	ctx := context.Background()
+	if _, err := script(t, "exit 1").firstLine(ctx); err == nil {
+		t.Error("no first line is fine")
+	}
+	if _, err := script(t, "echo hello").firstLine(ctx); err == nil || !strings.Contains(err.Error(), "hello") {
+		t.Errorf("error %v", err)
+	}
+	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	if _, err := script(t, "exec sleep 60").firstLine(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+	p := script(t, `trap 'exit 3' TERM; echo '{"name":"x"}'; while :; do sleep 0.01; done`)
+	if n, err := p.firstLine(ctx); err != nil || n.Name != "x" {
+		t.Fatalf("%+v, error %v", n, err)
+	}
+	if err := p.leave(ctx); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("error %v", err)
+	}
+	if err := p.leave(ctx); err == nil {
+		t.Error("what has ended left in order")
+	}
+	p = script(t, `trap '' TERM; echo '{}'; while :; do sleep 0.01; done`)
+	if _, err := p.firstLine(ctx); err != nil {
+		t.Fatal(err)
+	}
+	short, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := p.leave(short); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("error %v", err)
+	}
+}
