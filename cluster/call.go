@@ -82,7 +82,7 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 			return a, h, err
 		}
 		if n.clock.now() >= deadline {
-			return a, h, fmt.Errorf("%w: no owner answered for the key within %v", ErrUnavailable, n.timeout(context.Background()))
+			return a, h, fmt.Errorf("%w: no owner answered for the key: %w", ErrUnavailable, errTimeout)
 		}
 		wait = min(2*wait, lastRetry)
 	}
@@ -158,7 +158,7 @@ func (n *Node) waitLocal(ctx context.Context, lc *localCall, forget func() bool,
 	return protocol.Answer{}, err
 }
 
-var errTimeout = errors.New("no answer in time")
+var errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 
 func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
 
@@ -215,7 +215,7 @@ func answerError(a *protocol.Answer, n *Node) error {
 	case protocol.Failed:
 		return a.Err
 	}
-	return fmt.Errorf("%w: the owner did not become active in time", ErrUnavailable)
+	return fmt.Errorf("%w: the owner did not become active: %w", ErrUnavailable, errTimeout)
 }
 
 // partial names the members that have not confirmed.

@@ -18,17 +18,20 @@ var (
 	// ErrOverloaded says that a bounded queue is full. Nothing was done.
 	ErrOverloaded = errors.New("cluster: overloaded")
 	// ErrUnavailable says that the owner of a key could not be reached, or did
-	// not become active, before the deadline. After a Set or a Delete that was
+	// not become active, before the deadline; where it was for want of time the
+	// error is a context.DeadlineExceeded too. After a Set or a Delete that was
 	// already sent, it may still take effect.
 	ErrUnavailable = errors.New("cluster: unavailable")
 	// ErrName says that another living node has this node's name.
 	ErrName = errors.New("cluster: name is taken")
+	// ErrTooManyCaches says that a node has all the caches that it can.
+	ErrTooManyCaches = errors.New("cluster: too many caches")
 )
 
 // PartialError says that a Delete or a Clear is not yet confirmed by all
-// members: it has taken effect on the others, and the work goes on until it
-// has on these too. Until then each of them may serve what it had, for as long
-// as its near copies live.
+// members, and goes on until it is. Until then what was to be removed may still
+// be served: by these members for as long as their near copies live, and, so
+// that nobody sees it gone and then back, by the owner of a key too.
 type PartialError struct {
 	Members []string // names of those that have not confirmed
 }

@@ -20,6 +20,11 @@ func (n *Node) Leave(ctx context.Context) error {
 	case <-n.leftDone:
 		return n.leaveErr
 	case <-ctx.Done():
+	}
+	select {
+	case <-n.leftDone: // both came at once
+		return n.leaveErr
+	default:
 		return fmt.Errorf("cluster: leaving: %w", ctx.Err())
 	}
 }

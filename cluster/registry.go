@@ -39,8 +39,6 @@ type registry struct {
 	list   atomic.Pointer[[]*space]
 }
 
-var errTooManyCaches = errors.New("cluster: too many caches")
-
 func newRegistry(self protocol.Member, store *cache.Store) *registry {
 	r := &registry{self: self, store: store}
 	r.byName.Store(&map[string]*space{})
@@ -66,7 +64,7 @@ func (r *registry) space(name []byte) (*space, error) {
 		return s, nil
 	}
 	if len(list) >= maxCaches {
-		return nil, fmt.Errorf("%w: %d, which is the limit", errTooManyCaches, len(list))
+		return nil, fmt.Errorf("%w: %d, which is the limit", ErrTooManyCaches, len(list))
 	}
 	s := &space{name: string(name), number: uint32(len(list)), hasher: newKeyHasher(string(name))}
 	s.gen.Store(&protocol.Generation{})

@@ -121,7 +121,7 @@ func (n *Node) clear(ctx context.Context, sp *space) error {
 			return err
 		}
 		if n.clock.now() >= deadline {
-			return fmt.Errorf("%w: the node has not joined yet", ErrUnavailable)
+			return fmt.Errorf("%w: the node has not joined yet: %w", ErrUnavailable, errTimeout)
 		}
 	}
 	lc := n.takeLocal()

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -12,11 +11,7 @@ import (
 
 // cache opens the cache of that name.
 func (a *api) cache(name string) (*cluster.Cache[[]byte], error) {
-	c, err := cluster.NewCache(a.node, name, cluster.Options[[]byte]{})
-	if err != nil && !errors.Is(err, cluster.ErrTooLarge) { // there are as many as there may be
-		err = &problem{status: http.StatusServiceUnavailable, Code: "too_many_caches", Sentence: err.Error()}
-	}
-	return c, err
+	return cluster.NewCache(a.node, name, cluster.Options[[]byte]{})
 }
 
 func (a *api) put(w http.ResponseWriter, r *http.Request, name, key string) error {
@@ -32,12 +27,10 @@ func (a *api) put(w http.ResponseWriter, r *http.Request, name, key string) erro
 	if err != nil {
 		return err
 	}
-	return done(w, func() error {
-		if ttl > 0 {
-			return c.SetTTL(r.Context(), key, body, ttl)
-		}
-		return c.Set(r.Context(), key, body)
-	})
+	if ttl > 0 {
+		return done(w, c.SetTTL(r.Context(), key, body, ttl))
+	}
+	return done(w, c.Set(r.Context(), key, body))
 }
 
 // ttlOf returns the time to live that the query gives, or zero.
@@ -73,12 +66,7 @@ func (a *api) get(w http.ResponseWriter, r *http.Request, name, key string) erro
 	if err != nil {
 		return err
 	}
-	var value []byte
-	var from cluster.Source
-	err = called(func() (err error) {
-		value, from, err = c.Lookup(r.Context(), key)
-		return err
-	})
+	value, from, err := c.Lookup(r.Context(), key)
 	if err != nil {
 		return err
 	}
@@ -93,7 +81,7 @@ func (a *api) delete(w http.ResponseWriter, r *http.Request, name, key string) e
 	if err != nil {
 		return err
 	}
-	return done(w, func() error { return c.Delete(r.Context(), key) })
+	return done(w, c.Delete(r.Context(), key))
 }
 
 func (a *api) clearCache(w http.ResponseWriter, r *http.Request, name string) error {
@@ -101,5 +89,5 @@ func (a *api) clearCache(w http.ResponseWriter, r *http.Request, name string) er
 	if err != nil {
 		return err
 	}
-	return done(w, func() error { return c.Clear(r.Context()) })
+	return done(w, c.Clear(r.Context()))
 }

@@ -35,11 +35,7 @@ func (a *api) getMany(w http.ResponseWriter, r *http.Request, name string) error
 	for len(keys) > 0 {
 		step := keys[:min(len(keys), listStep)]
 		keys = keys[len(step):]
-		var got map[string][]byte
-		err := called(func() (err error) {
-			got, err = c.GetMany(r.Context(), step)
-			return err
-		})
+		got, err := c.GetMany(r.Context(), step)
 		if err != nil {
 			return err
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/peercache/peercache/cluster"
 	"github.com/peercache/peercache/session"
@@ -35,12 +34,8 @@ var errNothing = &problem{
 	Sentence: "there is nothing at this path; a '/' in a key or token is written %2F",
 }
 
-// outOfTime is what a call has taken when it ended with the node's bound for
-// calls. A write ends a little earlier than that, to be able to say so.
-const outOfTime = cluster.DefaultRequestTimeout * 8 / 10
-
 // problemOf says what an error of a call means to the client.
-func problemOf(err error, took time.Duration) *problem {
+func problemOf(err error) *problem {
 	var p *problem
 	var partial *cluster.PartialError
 	switch {
@@ -58,26 +53,19 @@ func problemOf(err error, took time.Duration) *problem {
 		return &problem{http.StatusServiceUnavailable, "closed", err.Error(), nil}
 	case errors.Is(err, cluster.ErrOverloaded):
 		return &problem{http.StatusServiceUnavailable, "overloaded", err.Error(), nil}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, cluster.ErrUnavailable) && took >= outOfTime:
+	case errors.Is(err, context.DeadlineExceeded):
 		return &problem{http.StatusGatewayTimeout, "timeout", err.Error(), nil}
+	case errors.Is(err, cluster.ErrTooManyCaches):
+		return &problem{http.StatusServiceUnavailable, "too_many_caches", err.Error(), nil}
 	case errors.Is(err, cluster.ErrUnavailable):
 		return &problem{http.StatusServiceUnavailable, "unavailable", err.Error(), nil}
 	}
 	return &problem{http.StatusInternalServerError, "internal", err.Error(), nil}
 }
 
-// called makes a call of the node and says what its error means.
-func called(call func() error) error {
-	started := time.Now()
-	if err := call(); err != nil {
-		return problemOf(err, time.Since(started))
-	}
-	return nil
-}
-
 // fail answers with what is wrong.
 func (a *api) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err, 0)
+	p := problemOf(err)
 	if p.status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		a.log.Warn("a request failed", "method", r.Method, "status", p.status, "code", p.Code, "err", p.Sentence)
 	}

@@ -179,29 +179,28 @@ func TestProblemOf(t *testing.T) {
 	wrap := func(err error) error { return fmt.Errorf("session: get: %w", err) }
 	for _, c := range []struct {
 		err    error
-		took   time.Duration
 		status int
 		code   string
 	}{
-		{wrap(cluster.ErrNotFound), 0, 404, "not_found"},
-		{session.ErrNotFound, 0, 404, "not_found"},
-		{session.ErrNoToken, 0, 400, "bad_request"},
-		{wrap(cluster.ErrTooLarge), 0, 413, "too_large"},
-		{wrap(cluster.ErrClosed), 0, 503, "closed"},
-		{wrap(cluster.ErrOverloaded), 0, 503, "overloaded"},
-		{wrap(cluster.ErrUnavailable), 0, 503, "unavailable"},
-		{wrap(cluster.ErrUnavailable), cluster.DefaultRequestTimeout, 504, "timeout"},
-		{fmt.Errorf("%w: %w", cluster.ErrUnavailable, context.DeadlineExceeded), 0, 504, "timeout"},
-		{wrap(&cluster.PartialError{Members: []string{"n2", "n3"}}), cluster.DefaultRequestTimeout, 503, "partial"},
-		{errors.New("else"), 0, 500, "internal"},
+		{wrap(cluster.ErrNotFound), 404, "not_found"},
+		{session.ErrNotFound, 404, "not_found"},
+		{session.ErrNoToken, 400, "bad_request"},
+		{wrap(cluster.ErrTooLarge), 413, "too_large"},
+		{wrap(cluster.ErrClosed), 503, "closed"},
+		{wrap(cluster.ErrOverloaded), 503, "overloaded"},
+		{wrap(cluster.ErrUnavailable), 503, "unavailable"},
+		{wrap(cluster.ErrTooManyCaches), 503, "too_many_caches"},
+		{fmt.Errorf("%w: %w", cluster.ErrUnavailable, context.DeadlineExceeded), 504, "timeout"},
+		{wrap(&cluster.PartialError{Members: []string{"n2", "n3"}}), 503, "partial"},
+		{errors.New("else"), 500, "internal"},
 	} {
-		p := problemOf(c.err, c.took)
+		p := problemOf(c.err)
 		if p.status != c.status || p.Code != c.code || p.Sentence == "" {
-			t.Errorf("%v after %v: %+v", c.err, c.took, p)
+			t.Errorf("%v: %+v", c.err, p)
 		}
 	}
 	w := httptest.NewRecorder()
-	answer(w, 503, problemOf(&cluster.PartialError{Members: []string{"n2", "n3"}}, 0))
+	answer(w, 503, problemOf(&cluster.PartialError{Members: []string{"n2", "n3"}}))
 	const want = `{"code":"partial","error":"cluster: not yet confirmed by n2, n3","members":["n2","n3"]}` + "\n"
 	if w.Body.String() != want {
 		t.Errorf("partial: %s", w.Body.String())

@@ -22,19 +22,15 @@ func (a *api) putSession(w http.ResponseWriter, r *http.Request) error {
 	if err := s.UnmarshalJSON(body); err != nil {
 		return badRequest(err.Error())
 	}
-	return done(w, func() error { return a.sessions.Store(r.Context(), s) })
+	return done(w, a.sessions.Store(r.Context(), s))
 }
 
 func (a *api) getSession(w http.ResponseWriter, r *http.Request, token string) error {
-	var body []byte
-	var from string
-	err := called(func() (err error) {
-		var s session.CachedSession
-		if s, from, err = a.sessions.Lookup(r.Context(), token); err == nil {
-			body, err = s.MarshalJSON()
-		}
+	s, from, err := a.sessions.Lookup(r.Context(), token)
+	if err != nil {
 		return err
-	})
+	}
+	body, err := s.MarshalJSON()
 	if err != nil {
 		return err
 	}
@@ -45,16 +41,16 @@ func (a *api) getSession(w http.ResponseWriter, r *http.Request, token string) e
 }
 
 func (a *api) deleteSession(w http.ResponseWriter, r *http.Request, token string) error {
-	return done(w, func() error { return a.sessions.Delete(r.Context(), token) })
+	return done(w, a.sessions.Delete(r.Context(), token))
 }
 
 func (a *api) clearSessions(w http.ResponseWriter, r *http.Request) error {
-	return done(w, func() error { return a.sessions.Clear(r.Context()) })
+	return done(w, a.sessions.Clear(r.Context()))
 }
 
-// done makes a call and answers that it is done.
-func done(w http.ResponseWriter, call func() error) error {
-	if err := called(call); err != nil {
+// done answers that a call that ended with err is done.
+func done(w http.ResponseWriter, err error) error {
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
