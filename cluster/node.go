@@ -54,6 +54,8 @@ type Node struct {
 	merged      atomic.Bool // what the cluster knows of generations is known here
 	refused     atomic.Pointer[error]
 
+	spreading sync.Mutex // held while the gossip takes this node's record; that does not wait
+
 	changed    chan struct{} // see progress
 	activeOnce chan struct{} // closed when first active
 	quit       atomic.Bool   // Leave was called
@@ -204,6 +206,7 @@ func (n *Node) openGossip(host string) error {
 		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
 		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
 		OnEvent:    n.onGossip,
+		OnMessage:  n.onGossipState,
 	})
 	if err != nil {
 		return fmt.Errorf("cluster: Bind %s: %w", n.cfg.Bind, err)
@@ -284,8 +287,11 @@ func (n *Node) onGossipState(b []byte) {
 	}
 }
 
-// spreadState puts this node's record into its gossip metadata.
+// spreadState puts this node's record into its gossip metadata. The newest one
+// comes last.
 func (n *Node) spreadState() {
+	n.spreading.Lock()
+	defer n.spreading.Unlock()
 	me := n.members.me()
 	if err := n.gossip.SetMeta(me.append(nil)); err != nil {
 		n.log.Warn("cluster: spreading the state by gossip failed", "err", err)

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
 )
 
 // check refuses a call that cannot be made.
@@ -124,6 +125,7 @@ func (n *Node) clear(ctx context.Context, sp *space) error {
 			return fmt.Errorf("%w: the node has not joined yet: %w", ErrUnavailable, errTimeout)
 		}
 	}
+	defer n.spreadGeneration(sp)
 	lc := n.takeLocal()
 	call := n.clears.start(n, sp.number, lc, deadline-margin(timeout))
 	a, err := n.waitLocal(ctx, lc, func() bool { return n.clears.forget(call) }, deadline-n.clock.now())
@@ -134,4 +136,13 @@ func (n *Node) clear(ctx context.Context, sp *space) error {
 		return fmt.Errorf("%w: clearing: %w", ErrUnavailable, err)
 	}
 	return answerError(&a, n)
+}
+
+// spreadGeneration lets members hear early of a clear that nobody whom it asked
+// knows of. They would hear of it in any case; nothing rests on this.
+func (n *Node) spreadGeneration(sp *space) {
+	gen := []protocol.CacheGeneration{{Cache: sp.number, Generation: *sp.gen.Load()}}
+	if err := n.gossip.Broadcast(n.caches.appendGenerations(nil, gen)); err != nil {
+		n.log.Debug("cluster: a clear was not spread by gossip", "err", err)
+	}
 }
