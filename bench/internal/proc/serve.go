@@ -1,0 +1,77 @@
+package proc
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// Handler answers one kind of question.
+type Handler func(with json.RawMessage) (any, error)
+
+// Handle makes a Handler of a function with a typed question.
+func Handle[Q, A any](f func(Q) (A, error)) Handler {
+	return func(with json.RawMessage) (any, error) {
+		var q Q
+		if len(with) > 0 {
+			if err := json.Unmarshal(with, &q); err != nil {
+				return nil, fmt.Errorf("the question is not understood: %w", err)
+			}
+		}
+		return f(q)
+	}
+}
+
+// Role is what a child does: it returns its handlers, and how it cleans up.
+type Role func() (handlers map[string]Handler, end func())
+
+// Serve runs the role that this process was started in, and does not return
+// before its parent is gone or has had enough. It returns ErrNoRole when the
+// process was started by a person.
+func Serve(roles map[string]Role) error {
+	name := os.Getenv(roleVar)
+	if name == "" {
+		return ErrNoRole
+	}
+	if err := pin(os.Getenv(cpuVar)); err != nil {
+		return err
+	}
+	role, ok := roles[name]
+	if !ok {
+		return fmt.Errorf("proc: there is no role %q", name)
+	}
+	handlers, end := role()
+	if end != nil {
+		defer end()
+	}
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, maxLine)
+	out := json.NewEncoder(os.Stdout)
+	for lines.Scan() {
+		if err := out.Encode(respond(handlers, lines.Bytes())); err != nil {
+			return fmt.Errorf("proc: answering: %w", err)
+		}
+	}
+	return lines.Err()
+}
+
+func respond(handlers map[string]Handler, line []byte) answer {
+	var q question
+	if err := json.Unmarshal(line, &q); err != nil {
+		return answer{Error: fmt.Sprintf("the line is not understood: %v", err)}
+	}
+	h := handlers[q.Do]
+	if h == nil {
+		return answer{Error: fmt.Sprintf("there is no %q", q.Do)}
+	}
+	result, err := h(q.With)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	b, err := json.Marshal(result)
+	if err != nil {
+		return answer{Error: err.Error()}
+	}
+	return answer{Result: b}
+}

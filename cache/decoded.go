@@ -1,0 +1,38 @@
+package cache
+
+// SetDecoded keeps a decoded value beside the owned and the near entry of a key
+// where they are of exactly that version; Get then returns it. It is charged as
+// a second copy of the value's bytes, for which others may have to go as they
+// have for a Put; where it does not fit beside owned entries it is not kept.
+// nil takes it away. It goes with its entry.
+func (s *Store) SetDecoded(ref Ref, version uint64, decoded any) {
+	sh := s.shard(ref.Hash)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	t := sh.moment()
+	for kind := Owned; kind <= Near; kind++ {
+		if r := sh.live(kind, &ref, &t); r != nil && r.version == version && !r.tombstone() {
+			sh.setDecoded(ref.Hash, r, decoded, &t)
+		}
+	}
+}
+
+func (s *shard) setDecoded(hash uint64, r *record, decoded any, t *moment) {
+	switch {
+	case r.decoded() == nil && decoded == nil:
+		return
+	case r.decoded() == nil:
+		more := int64(r.size)
+		if r.kind() == Near && s.held[Owned].bytes+r.cost()+more > s.share {
+			return
+		}
+		s.held[r.kind()].use(hash) // so that it is not the one to go
+		s.makeRoom(more, r.kind(), r, t)
+	}
+	s.discount(hash, r)
+	if r.extra == nil {
+		r.extra = &extra{}
+	}
+	r.extra.decoded = decoded
+	s.count(hash, r)
+}

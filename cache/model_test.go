@@ -1,0 +1,422 @@
+package cache
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// model is what a store of one shard is to be, written as simply as can be:
+// every entry in one list, the least recently used first.
+type model struct {
+	entries     []*modelEntry
+	seq         int // of the last entry that came
+	share       int64
+	now         time.Duration
+	generations map[uint32]uint64
+	floors      map[int]uint64
+	stats       [kindCount]kindCounters
+}
+
+type modelEntry struct {
+	ref     Ref
+	e       Entry
+	decoded any
+	seq     int
+}
+
+func (m *modelEntry) cost() int64 {
+	c := int64(Overhead + len(m.ref.Key) + len(m.e.Value))
+	if m.decoded != nil {
+		c += int64(len(m.e.Value))
+	}
+	return c
+}
+
+func (m *model) bytes(kinds Kinds) (sum int64) {
+	for _, x := range m.entries {
+		if kinds&(1<<x.e.Kind) != 0 {
+			sum += x.cost()
+		}
+	}
+	return sum
+}
+
+func (m *model) find(ref Ref, kind Kind) *modelEntry {
+	for _, x := range m.entries {
+		if x.ref == ref && x.e.Kind == kind {
+			return x
+		}
+	}
+	return nil
+}
+
+func (m *model) remove(x *modelEntry) {
+	m.entries = slices.DeleteFunc(m.entries, func(y *modelEntry) bool { return x == y })
+}
+
+func (m *model) use(x *modelEntry) {
+	m.remove(x)
+	m.entries = append(m.entries, x)
+}
+
+func (m *model) ended(ref Ref, e *Entry) end {
+	switch {
+	case e.Generation < m.generations[ref.Cache]:
+		return cleared
+	case e.Expires != 0 && m.now >= e.Expires, e.Kind == Near && m.now >= e.LeaseEnd:
+		return expired
+	}
+	return live
+}
+
+// bury removes x if it has ended, and tells whether it had.
+func (m *model) bury(x *modelEntry) bool {
+	switch m.ended(x.ref, &x.e) {
+	case live:
+		return false
+	case expired:
+		m.stats[x.e.Kind].expirations++
+	case cleared:
+		m.stats[x.e.Kind].cleared++
+	}
+	m.remove(x)
+	return true
+}
+
+func (m *model) makeRoom(bytes int64, forKind Kind, keep *modelEntry) {
+	for _, kind := range []Kind{Near, Staged, Owned} {
+		if kind == Owned && forKind != Owned {
+			return
+		}
+		for m.bytes(AllKinds)+bytes > m.share {
+			i := slices.IndexFunc(m.entries, func(x *modelEntry) bool { return x.e.Kind == kind && x != keep })
+			if i < 0 {
+				break
+			}
+			x := m.entries[i]
+			if m.bury(x) {
+				continue
+			}
+			if kind == Owned {
+				slot := int(x.ref.Hash % Slots)
+				m.floors[slot] = max(m.floors[slot], x.e.Version)
+			}
+			m.stats[kind].evictions++
+			m.remove(x)
+		}
+	}
+}
+
+func (m *model) put(ref Ref, e Entry) (Result, bool) {
+	if e.Tombstone {
+		e.Value = nil
+	}
+	if e.Kind != Near {
+		e.LeaseEnd = 0
+	}
+	old := m.find(ref, e.Kind)
+	if old != nil && m.bury(old) {
+		old = nil
+	}
+	if old != nil && old.e.Version >= e.Version {
+		return Older, true
+	}
+	x := &modelEntry{ref: ref, e: e}
+	switch end := m.ended(ref, &e); {
+	case end == expired && old != nil:
+		m.remove(old)
+		return Older, true
+	case end != live:
+		return Older, true
+	}
+	if e.Kind != Owned && m.bytes(OwnedOnly)+x.cost() > m.share {
+		return 0, false
+	}
+	need := x.cost()
+	if old != nil {
+		need -= old.cost()
+		x.seq = old.seq
+	} else {
+		m.seq++
+		x.seq = m.seq
+	}
+	m.makeRoom(need, e.Kind, old)
+	if old != nil {
+		m.remove(old)
+	}
+	m.entries = append(m.entries, x)
+	return Stored, true
+}
+
+func (m *model) get(ref Ref, kind Kind) *modelEntry {
+	x := m.find(ref, kind)
+	if x == nil {
+		m.stats[kind].misses++
+		return nil
+	}
+	if m.use(x); m.bury(x) || x.e.Tombstone {
+		m.stats[kind].misses++
+		return nil
+	}
+	m.stats[kind].hits++
+	return x
+}
+
+func (m *model) setDecoded(ref Ref, version uint64, v any) {
+	for _, kind := range []Kind{Owned, Near} {
+		x := m.find(ref, kind)
+		if x == nil || m.bury(x) || x.e.Version != version || x.e.Tombstone {
+			continue
+		}
+		if x.decoded == nil && v != nil {
+			more := int64(len(x.e.Value))
+			if kind == Near && m.bytes(OwnedOnly)+x.cost()+more > m.share {
+				continue
+			}
+			m.use(x)
+			m.makeRoom(more, kind, x)
+		}
+		x.decoded = v
+	}
+}
+
+// slot returns what is live in a slot, the last that came first, and forgets
+// the rest.
+func (m *model) slot(slot int, kinds Kinds) (list []*modelEntry) {
+	for _, x := range slices.Clone(m.entries) {
+		if int(x.ref.Hash%Slots) == slot && !m.bury(x) && kinds&(1<<x.e.Kind) != 0 {
+			list = append(list, x)
+		}
+	}
+	slices.SortFunc(list, func(a, b *modelEntry) int { return b.seq - a.seq })
+	return list
+}
+
+func (m *model) promote(slot int) {
+	for _, x := range m.slot(slot, StagedOnly) {
+		if own := m.find(x.ref, Owned); own != nil {
+			if own.e.Version >= x.e.Version {
+				m.remove(x)
+				continue
+			}
+			m.remove(own)
+		}
+		x.e.Kind = Owned
+		m.seq++
+		x.seq = m.seq
+		m.use(x)
+	}
+}
+
+// itemLine writes an item with all that it is.
+func itemLine(ref Ref, e *Entry) string {
+	return fmt.Sprintf("%x/%d/%s %s v%d g%d %v%v %d bytes until %d, %d", ref.Hash, ref.Cache, ref.Key,
+		e.Kind, e.Version, e.Generation, e.Tombstone, e.Negative, len(e.Value), e.Expires, e.LeaseEnd)
+}
+
+// TestModel does the same things at random to a store and to a model, and
+// compares what each says: with keys enough to be evicted, and with hashes that
+// several keys share (then with room for all: those are used together, which
+// the model does not know).
+func TestModel(t *testing.T) {
+	for _, mode := range []modelMode{
+		{name: "all kinds", share: 18_500, sameOf: 1},
+		{name: "mostly owned", share: 18_500, sameOf: 1, owned: true},
+		{name: "colliding", share: 1 << 20, sameOf: 3},
+	} {
+		t.Run(mode.name, func(t *testing.T) {
+			evicted := uint64(0)
+			for range 15 {
+				seed := rand.Uint64()
+				if !t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { evicted += runModel(t, mode, seed) }) {
+					return
+				}
+			}
+			if mode.owned != (evicted > 0) && mode.name != "all kinds" {
+				t.Errorf("%d owned entries were evicted", evicted)
+			}
+		})
+	}
+}
+
+type modelMode struct {
+	name   string
+	share  int64
+	sameOf int  // keys of a hash
+	owned  bool // mostly owned, few clears, few times to live
+}
+
+// runModel returns how many owned entries were evicted.
+func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
+	share, sameOf := mode.share, mode.sameOf
+	m := &model{share: share, now: 1000, generations: make(map[uint32]uint64), floors: make(map[int]uint64)}
+	// With one shard the store's clock is the model's.
+	s, _ := open(t, Config{Budget: share, MaxValue: 300, Clock: func() time.Duration { return m.now }})
+	if n := len(s.shards); share < 2*18_448 && n != 1 {
+		t.Fatalf("%d shards", n)
+	}
+	rnd := rand.New(rand.NewPCG(seed, seed))
+	const keys, slots = 120, 7
+	at := func(i int) Ref {
+		same := i / sameOf
+		return Ref{Hash: mix(uint64(same))&^(Slots-1) | uint64(same%slots), Cache: uint32(i % 3), Key: fmt.Sprint("key", i)}
+	}
+	value := make([]byte, 300)
+	version := uint64(0)
+	for step := range 3000 {
+		ref, kind, slot := at(rnd.IntN(keys)), Kind(rnd.IntN(kindCount)), rnd.IntN(slots)
+		kinds := Kinds(rnd.IntN(int(AllKinds) + 1))
+		what := ""
+		often := func(n int) bool { return rnd.IntN(n) == 0 && (!mode.owned || rnd.IntN(10) == 0) }
+		if rnd.IntN(10) > 0 && mode.owned {
+			kind = Owned
+		}
+		n := rnd.IntN(100)
+		if n >= 80 && n < 96 && !often(1) {
+			n = 0
+		}
+		switch {
+		case n < 45:
+			version++
+			e := Entry{Kind: kind, Version: version, Generation: m.generations[ref.Cache], Value: value[:rnd.IntN(len(value)+1)]}
+			if rnd.IntN(5) == 0 {
+				e.Version -= min(e.Version, uint64(rnd.IntN(30)))
+			}
+			if often(8) && e.Generation > 0 {
+				e.Generation--
+			}
+			if e.Tombstone = often(6); e.Tombstone {
+				e.Negative = rnd.IntN(2) == 0
+			}
+			if e.Tombstone || often(3) {
+				e.Expires = m.now + time.Duration(rnd.IntN(300))
+			}
+			e.LeaseEnd = m.now + time.Duration(rnd.IntN(300))
+			what = "put " + itemLine(ref, &e)
+			r, err := s.Put(ref, e)
+			if want, ok := m.put(ref, e); r != want || ok != (err == nil) {
+				t.Fatalf("step %d: %s = %d, %v; want %d, %v", step, what, r, err, want, ok)
+			}
+		case n < 65:
+			what = fmt.Sprint("get ", kind, ref)
+			hit, ok := s.Get(kind, ref.Hash, ref.Cache, ref.Key)
+			if kind == Staged {
+				if ok {
+					t.Fatalf("step %d: %s is a hit", step, what)
+				}
+				break
+			}
+			x := m.get(ref, kind)
+			if ok != (x != nil) || ok && (hit.Version != x.e.Version || len(hit.Value) != len(x.e.Value) || hit.Decoded != x.decoded || hit.Expires != x.e.Expires) {
+				t.Fatalf("step %d: %s = %+v, %v; want %+v", step, what, hit, ok, x)
+			}
+			if ok && rnd.IntN(3) == 0 {
+				s.SetDecoded(ref, hit.Version, step)
+				m.setDecoded(ref, hit.Version, step)
+			}
+		case n < 75:
+			what = fmt.Sprint("peek ", kind, ref)
+			e, ok := s.Peek(ref, kind)
+			x := m.find(ref, kind)
+			if x != nil && m.bury(x) {
+				x = nil
+			}
+			if ok != (x != nil) || ok && itemLine(ref, &e) != itemLine(ref, &x.e) {
+				t.Fatalf("step %d: %s = %+v, %v; want %+v", step, what, e, ok, x)
+			}
+		case n < 80:
+			what = fmt.Sprint("drop ", kinds, ref)
+			was := false
+			for _, x := range slices.Clone(m.entries) {
+				if x.ref == ref && kinds&(1<<x.e.Kind) != 0 && !m.bury(x) {
+					was = true
+					m.remove(x)
+				}
+			}
+			if got := s.Drop(ref, kinds); got != was {
+				t.Fatalf("step %d: %s = %v", step, what, got)
+			}
+		case n < 81:
+			what = fmt.Sprint("drop slot ", slot, kinds)
+			s.DropSlot(slot, kinds)
+			m.entries = slices.DeleteFunc(m.entries, func(x *modelEntry) bool {
+				return int(x.ref.Hash%Slots) == slot && kinds&(1<<x.e.Kind) != 0
+			})
+		case n < 84:
+			what = fmt.Sprint("promote ", slot)
+			s.Promote(slot)
+			m.promote(slot)
+		case n < 85:
+			what = fmt.Sprint("raise ", ref.Cache)
+			m.generations[ref.Cache]++
+			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache])
+			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache]-1) // does not lower it
+		case n < 86:
+			what = fmt.Sprint("raise floor ", slot)
+			s.RaiseFloor(slot, version)
+			m.floors[slot] = max(m.floors[slot], version)
+		case n < 96:
+			m.now += time.Duration(rnd.IntN(20))
+		default:
+			what = fmt.Sprint("list ", slot, kinds)
+			compareSlot(t, s, m, slot, kinds)
+		}
+		compare(t, s, m, slots, step, what)
+	}
+	for slot := range slots {
+		compareSlot(t, s, m, slot, AllKinds)
+	}
+	return m.stats[Owned].evictions
+}
+
+func compareSlot(t *testing.T, s *Store, m *model, slot int, kinds Kinds) {
+	t.Helper()
+	var got, want []string
+	var digest Digest
+	items := s.AppendSlot(nil, slot, kinds)
+	for i := range items {
+		got = append(got, itemLine(items[i].Ref, &items[i].Entry))
+	}
+	for _, x := range m.slot(slot, kinds) {
+		want = append(want, itemLine(x.ref, &x.e))
+		digest.Count++
+		digest.Sum += mark(x.ref.Hash, x.e.Version)
+	}
+	slices.SortFunc(got, cmp.Compare)
+	slices.SortFunc(want, cmp.Compare)
+	if !slices.Equal(got, want) {
+		t.Fatalf("slot %d:\n%q\nwant\n%q", slot, got, want)
+	}
+	if d := s.Digest(slot, kinds); d != digest {
+		t.Fatalf("slot %d: %+v, want %+v", slot, d, digest)
+	}
+}
+
+func compare(t *testing.T, s *Store, m *model, slots, step int, what string) {
+	t.Helper()
+	st := s.Stats()
+	for kind, k := range []KindStats{st.Owned, st.Near, st.Staged} {
+		var want KindStats
+		want.add(&holding{kindCounters: m.stats[kind], bytes: m.bytes(1 << kind)})
+		for _, x := range m.entries {
+			if x.e.Kind == Kind(kind) {
+				want.Entries++
+			}
+		}
+		if k != want {
+			t.Fatalf("step %d, %s: %s is %+v, want %+v", step, what, Kind(kind), k, want)
+		}
+	}
+	for slot := range slots {
+		if got, want := s.Floor(slot), m.floors[slot]; got != want {
+			t.Fatalf("step %d, %s: slot %d has floor %d, want %d", step, what, slot, got, want)
+		}
+	}
+	if step%50 == 0 {
+		check(t, s)
+	}
+}
