@@ -29,11 +29,12 @@ type clearing struct {
 	cache    uint32
 	gen      Generation
 	prior    uint64   // highest count that a member had when first asked
-	asked    []Member // all so far
+	asked    []Member // all so far that are not gone
+	gone     []Member // are not asked any longer
 	first    []Member // have not answered at all
 	wait     []Member // have not confirmed gen
 	deadline time.Duration
-	resend   time.Duration
+	resend   repeat
 }
 
 // NewClears returns a node's clears, with none under way.
@@ -58,14 +59,15 @@ func (c *Clears) Start(call Call, number uint32, deadline, now time.Duration, ou
 	if c.table != nil {
 		c.ask(x, c.table.Reach)
 	}
-	c.sendAll(x, now, out)
+	x.resend.start(now, c.sh.Resend)
+	c.sendAll(x, out)
 	c.finish(x, out)
 }
 
 // ask adds those of members that were not asked yet.
 func (c *Clears) ask(x *clearing, members []Member) {
 	for _, m := range members {
-		if m == c.sh.Self || contains(x.asked, m) {
+		if m == c.sh.Self || contains(x.asked, m) || contains(x.gone, m) {
 			continue
 		}
 		x.asked = append(x.asked, m)
@@ -74,8 +76,7 @@ func (c *Clears) ask(x *clearing, members []Member) {
 	}
 }
 
-func (c *Clears) sendAll(x *clearing, now time.Duration, out *Out) {
-	x.resend = now + c.sh.Resend
+func (c *Clears) sendAll(x *clearing, out *Out) {
 	for _, m := range x.wait {
 		c.send(x, m, out)
 	}
@@ -122,7 +123,7 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 		if m.Generation == x.gen {
 			x.wait = without(x.wait, from)
 		}
-		c.sendAll(x, now, out)
+		c.sendAll(x, out)
 		c.finish(x, out)
 		return
 	}
@@ -163,6 +164,10 @@ func (c *Clears) Gone(m Member, out *Out) {
 	for _, x := range c.open {
 		x.wait = without(x.wait, m)
 		x.first = without(x.first, m)
+		x.asked = without(x.asked, m)
+		if !contains(x.gone, m) {
+			x.gone = append(x.gone, m)
+		}
 		c.finish(x, out)
 	}
 }
@@ -174,8 +179,8 @@ func (c *Clears) Tick(now time.Duration, out *Out) {
 			out.answer(Answer{Call: x.call, Status: Partial, Unconfirmed: append([]Member(nil), x.wait...)})
 			x.call = 0
 		}
-		if now >= x.resend {
-			c.sendAll(x, now, out)
+		if x.resend.due(now, c.sh.Resend) {
+			c.sendAll(x, out)
 		}
 	}
 }

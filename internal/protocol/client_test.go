@@ -6,9 +6,10 @@ func kindOf(k uint8) cache.Kind { return cache.Kind(k) }
 
 // op is a write as its caller knows it.
 type op struct {
-	state  opState
-	client uint8
-	target uint8 // who was asked
+	state   opState
+	client  uint8
+	target  uint8 // who was asked
+	partial bool  // answered Partial: it is to be done all the same
 }
 
 type opState uint8
@@ -152,7 +153,7 @@ func (r *runner) hearWrite(w *world, id uint8, status Status) {
 	case NotMine, NotExecuted:
 		o.state = idle
 	default:
-		o.state = failed
+		o.state, o.partial = failed, status == Partial
 	}
 }
 

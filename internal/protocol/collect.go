@@ -65,10 +65,11 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 			}
 		}
 	} else {
-		s.putStaged(items, now)
+		// A key whose staged entry is gone there may have a newer one instead.
 		for _, ref := range gone {
 			s.sh.Memory.Drop(ref, cache.StagedOnly)
 		}
+		s.putStaged(items, now)
 	}
 	if !last {
 		return true

@@ -236,6 +236,7 @@ func (e *encoder) clears(c *Clears) {
 		e.generation(x.gen)
 		e.num(x.prior)
 		e.set(x.asked)
+		e.set(x.gone)
 		e.set(x.first)
 		e.set(x.wait)
 	}

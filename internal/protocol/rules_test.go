@@ -21,19 +21,19 @@ const recordings = "testdata/rules.txt"
 var needed = []struct{ rule, scenario string }{
 	{"digest", "two joins, different order"},
 	{"takeAll", "A->B->C"},
-	{"leaseMem", "join of a bystander, set+del"},
+	{"leaseMem", "join of a bystander, A leaving"},
 	{"revAll", "join, set"},
 	{"revoke", "stable"},
 	{"epoch", "stable"},
 	{"clearAck", "join of a bystander, clear"},
-	{"genGrant", "join, clear"},
+	{"genGrant", "join, copied ahead, clear"},
 	{"abort", "join, set"},
 	{"clock", "copied ahead, expiry, A->B->C"},
 	{"spent", "join + crash of the new owner"},
 	{"loadVer", "load + delete, stable"},
 	{"loadTerm", "load, A->C->A, evict"},
 	{"once", "retried set, delete, stable"},
-	{"stranger", "two alone meet, A owns"},
+	{"stranger", "two alone meet, B owns"},
 }
 
 // recording is one of the ways.

@@ -51,8 +51,13 @@ func joinCases() []scenario {
 		{name: "join, clear", tabs: tabs, seq: join(), kinds: "sc", pre: true, nearPre: inB, who: inABC, gets: 2, joiner: inC},
 		{name: "join, set+clear", tabs: tabs, seq: join(), kinds: "scs", pre: true, who: inBC, gets: 1, joiner: inC},
 		{name: "join, two clears", tabs: tabs, seq: join(), kinds: "scc", pre: true, who: inABC, gets: 1, joiner: inC},
+		{name: "retried set, delete, join", tabs: tabs, seq: join(), kinds: "sd", who: inB, gets: 1, retry: 1, joiner: inC},
 		{name: "join of a bystander, clear", tabs: []tab{abA, ownA}, seq: join(), kinds: "sc", pre: true, who: inAB, gets: 2, joiner: inC},
 		{name: "join of a bystander, set+del", tabs: []tab{abA, ownA}, seq: join(), kinds: "sd", pre: true, who: inAB, gets: 2, joiner: inC},
+		{
+			name: "join of a bystander, A leaving", tabs: []tab{abA, {members: inAB, owner: 1, leaving: inA}, ownA, {members: inABC, owner: 1, leaving: inA}},
+			seq: [4][]int{{0, 1, 3}, {0, 1, 3}, {2, 3}}, kinds: "ss", pre: true, who: inB, getWho: inC, gets: 1, joiner: inC, p2: true,
+		},
 		{
 			name: "two joins, different order",
 			tabs: []tab{{members: inA, owner: 0}, abB, {members: inAC, owner: 2}, ownC},
@@ -77,6 +82,7 @@ func moveCases() []scenario {
 		{name: "A->B->C", tabs: []tab{ownA, ownB, ownC}, seq: all(0, 1, 2), kinds: "ss", pre: true, nearPre: inC, who: inBC, gets: 1, p2: true},
 		{name: "A->C->A", tabs: []tab{ownA, ownC, ownA}, seq: all(0, 1, 2), kinds: "ss", pre: true, nearPre: inB, who: inBC, gets: 1, p2: true},
 		{name: "A->C->A, same table again", tabs: []tab{ownA, ownC}, seq: all(0, 1, 0), kinds: "ss", pre: true, nearPre: inB, who: inBC, gets: 1, p2: true},
+		{name: "A->C->A, clear", tabs: []tab{{members: inAC, owner: 0}, {members: inAC, owner: 2}, {members: inAC, owner: 0}}, seq: [4][]int{{0, 1, 2}, nil, {0, 1, 2}}, kinds: "scs", pre: true, nearPre: inC, who: inAC, gets: 1},
 		{name: "A->C->A->C, same tables again", tabs: []tab{{members: inAC, owner: 0}, {members: inAC, owner: 2}}, seq: [4][]int{{0, 1, 0, 1}, nil, {0, 1, 0, 1}}, kinds: "ss", pre: true, who: inA, gets: 1, p2: true},
 	}
 }
@@ -127,6 +133,8 @@ func copyCases() []scenario {
 		{name: "join, copied ahead, set+del", tabs: []tab{known, ownC}, seq: seq, kinds: "ssd", pre: true, who: inA, gets: 1, joiner: inC, stage: inC, large: true},
 		{name: "join, copied ahead, clear", tabs: []tab{abA, ownC}, seq: seq, kinds: "scs", pre: true, who: inA, gets: 1, joiner: inC, stage: inC, large: true},
 		{name: "join, copied ahead, evict", tabs: []tab{known, ownC}, seq: seq, kinds: "ss", pre: true, who: inA, gets: 1, joiner: inC, stage: inC, large: true, evict: 1},
+		{name: "join, copied ahead, a message lost", tabs: []tab{known, ownC}, seq: seq, kinds: "ss", pre: true, who: inA, gets: 1, joiner: inC, stage: inC, large: true, lose: 1, p2: true},
+		{name: "join, copied ahead, clear, swept", tabs: []tab{abA, ownC}, seq: seq, kinds: "scs", pre: true, who: inA, gets: 1, joiner: inC, stage: inC, large: true, sweeps: true},
 		{name: "leave, copied ahead", tabs: []tab{ownA, {members: inABC, owner: 1, leaving: inA}, bcB}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: [4][]need{nil, {nothing, hasLeft}, {nothing, hasLeft}}, kinds: "ss", pre: true, who: inC, gets: 1, leaver: 1, stage: inB, large: true, p2: true},
 		{name: "copied ahead, expiry, A->B->C", tabs: []tab{{members: inAB, owner: 0, joining: inC}, abB, ownC}, seq: [4][]int{{0, 1, 2}, {0, 1, 2}, {0, 2}}, kinds: "ss", pre: true, who: inB, gets: 1, joiner: inC, stage: inC, none: true, expire: 1},
 		{name: "grants without contents, A->B->C", tabs: []tab{ownA, ownB, ownC}, seq: all(0, 1, 2), kinds: "ss", pre: true, who: inB, gets: 1, large: true, p2: true},
@@ -158,5 +166,7 @@ func soloCases() []scenario {
 		{name: "two alone meet, B owns", tabs: []tab{aloneA, aloneB, abB}, seq: [4][]int{{0, 2}, {1, 2}}, kinds: "ss", pre: true, who: inA, gets: 1, strange: inAB, p2: true},
 		{name: "two alone meet, C joins", tabs: []tab{aloneA, aloneB, abA, ownA}, seq: [4][]int{{0, 2, 3}, {1, 2, 3}, {3}}, kinds: "s", who: inB, gets: 0, joiner: inC, strange: inAB, p2: true},
 		{name: "two alone meet, then C owns", tabs: []tab{aloneA, aloneB, abA, ownC}, seq: [4][]int{{0, 2, 3}, {1, 2, 3}, {3}}, kinds: "s", who: inB, gets: 0, joiner: inC, strange: inAB, p2: true},
+		{name: "two alone meet, nothing fits, C joins", tabs: []tab{aloneA, aloneB, abA, ownA}, seq: [4][]int{{0, 2, 3}, {1, 2, 3}, {3}}, kinds: "s", who: inB, gets: 1, joiner: inC, strange: inAB, large: true, p2: true},
+		{name: "two alone meet, nothing fits, C owns", tabs: []tab{aloneA, aloneB, abA, ownC}, seq: [4][]int{{0, 2, 3}, {1, 2, 3}, {3}}, kinds: "s", who: inB, gets: 1, joiner: inC, strange: inAB, large: true, p2: true},
 	}
 }

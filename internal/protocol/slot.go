@@ -31,7 +31,7 @@ type Slot struct {
 	writing   int           // keys with a write under way
 	nextPrune time.Duration // when ended leases are next dropped
 	nonces    uint64
-	nextAsk   time.Duration // when a leftover copy is next offered
+	asking    repeat // for a Done, while there is a leftover
 
 	keys    map[cache.Ref]*key // keys with leases, writes or loads
 	parked  []parked
@@ -99,7 +99,7 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	}
 	if s.owner != self {
 		s.refuseParked(NotMine, out)
-		s.nextAsk = now + s.sh.Resend
+		s.asking.start(now, s.sh.Resend)
 	} else if !s.active {
 		s.startTake(now, out)
 	}
@@ -156,8 +156,7 @@ func (s *Slot) Tick(now time.Duration, out *Out) {
 			s.nextPrune = now + pruneEvery
 		}
 	}
-	if s.leftover() && now >= s.nextAsk {
-		s.nextAsk = now + s.sh.Resend
+	if s.leftover() && s.asking.due(now, s.sh.Resend) {
 		out.send(s.owner, Message{Kind: Held, Slot: s.num, Digest: s.table.Digest, Term: s.term})
 	}
 }

@@ -13,7 +13,7 @@ type take struct {
 	nonce   uint64
 	waiting []Member // have not granted yet
 	grants  []grant
-	resend  time.Duration
+	resend  repeat
 
 	// Once all have granted, grants are those that count.
 	collecting bool
@@ -53,13 +53,13 @@ func (s *Slot) startTake(now time.Duration, out *Out) {
 		t.waiting = append(t.waiting, m)
 	}
 	s.take = t
-	s.sendTakes(now, out)
+	t.resend.start(now, s.sh.Resend)
+	s.sendTakes(out)
 	s.tryActivate(now, out)
 }
 
-func (s *Slot) sendTakes(now time.Duration, out *Out) {
+func (s *Slot) sendTakes(out *Out) {
 	t := s.take
-	t.resend = now + s.sh.Resend
 	if len(t.waiting) == 0 {
 		return
 	}
@@ -83,8 +83,8 @@ func (s *Slot) voidTake() {
 }
 
 func (s *Slot) tickTake(now time.Duration, out *Out) {
-	if s.take != nil && now >= s.take.resend {
-		s.sendTakes(now, out)
+	if s.take != nil && s.take.resend.due(now, s.sh.Resend) {
+		s.sendTakes(out)
 	}
 }
 

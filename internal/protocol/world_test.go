@@ -92,7 +92,7 @@ func (r *runner) change(w *world, f func(nw *world)) *world {
 }
 
 func (r *runner) finish(w *world) {
-	w.packets = slices.DeleteFunc(w.packets, w.moot)
+	w.packets = slices.DeleteFunc(w.packets, func(p *packet) bool { return r.moot(w, p) })
 	slices.SortFunc(w.packets, func(a, b *packet) int {
 		if a.hash < b.hash {
 			return -1
@@ -128,6 +128,7 @@ func (r *runner) hash(w *world) uint64 {
 	for i := range w.ops {
 		o := &w.ops[i]
 		e.b = append(e.b, uint8(o.state)|o.client<<3|o.target<<5)
+		e.bit(o.partial)
 	}
 	e.bit(w.crashed)
 	e.bit(w.restarted)
@@ -162,7 +163,7 @@ func (r *runner) send(w *world, p packet) {
 }
 
 // moot tells whether a packet can have no effect any longer.
-func (w *world) moot(p *packet) bool {
+func (r *runner) moot(w *world, p *packet) bool {
 	n := w.nodes[p.to]
 	if !n.alive {
 		return true
@@ -178,12 +179,36 @@ func (w *world) moot(p *packet) bool {
 			return k == nil || k.write == nil || k.write.id != m.Nonce
 		case Cleared:
 			return n.clears.open[m.Nonce] == nil
+		case Take:
+			return !r.sc.off.digest && !r.toCome(n, p.to, m.Digest, 0)
+		case Done:
+			holds := n.slot.Holds() && r.toCome(n, p.to, m.Digest, 0) || r.toCome(n, p.to, m.Digest, 1)
+			return n.slot.known >= m.Term.Count && !holds
+		}
+	case anAnswer:
+		switch call := p.answer.Call; call &^ 0xff {
+		case callWrite:
+			s := w.ops[call&0xff].state
+			return s != waiting && s != idle
+		case callGet:
+			return !n.get.open || n.get.call != call
 		}
 	case aFetch:
 		t := w.nodes[p.from].slot.take
 		return t == nil || t.nonce != p.nonce
 	case aFetched:
 		return n.slot.take == nil || n.slot.take.nonce != p.nonce
+	}
+	return false
+}
+
+// toCome tells whether x has a table of that digest now, or may have it later;
+// with skip, only later.
+func (r *runner) toCome(n *node, x uint8, digest uint64, skip int) bool {
+	for _, i := range r.sc.seq[x][int(n.at)+skip:] {
+		if r.sc.tables[i].Digest == digest {
+			return true
+		}
 	}
 	return false
 }
@@ -231,10 +256,34 @@ func (w *world) check() {
 		return
 	}
 	for _, n := range w.nodes {
+		if why := n.slot.miscounts(); why != "" && n.alive {
+			w.why = why
+		}
 		for kind := range uint8(2) {
 			if v, ok := n.readable(kindOf(kind)); ok && w.stale>>v&1 == 1 {
 				w.why = staleHit
 			}
 		}
 	}
+}
+
+// miscounts tells what a slot has counted wrong.
+func (s *Slot) miscounts() string {
+	writing, leases := 0, 0
+	for _, k := range s.keys {
+		if k.write != nil {
+			writing++
+		}
+		leases += len(k.leases)
+		if k.write == nil && len(k.queue) > 0 {
+			return "a write waits for none"
+		}
+	}
+	switch {
+	case writing != s.writing:
+		return "the writes under way are miscounted"
+	case leases != s.leases:
+		return "the leases are miscounted"
+	}
+	return ""
 }

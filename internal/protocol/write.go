@@ -24,7 +24,7 @@ type write struct {
 	load   bool
 	answer bool // the caller has been answered Partial
 	wait   []waitFor
-	resend time.Duration
+	resend repeat
 }
 
 // waitFor is a member that has not yet given back its near copy, and when its
@@ -120,7 +120,8 @@ func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
 			}
 		}
 	}
-	s.revoke(w, now, out)
+	w.resend.start(now, s.sh.Resend)
+	s.revoke(w, out)
 }
 
 // waitUntil adds m to those waited for, or lengthens the wait.
@@ -134,8 +135,7 @@ func (w *write) waitUntil(m Member, end time.Duration) {
 	w.wait = append(w.wait, waitFor{m, end})
 }
 
-func (s *Slot) revoke(w *write, now time.Duration, out *Out) {
-	w.resend = now + s.sh.Resend
+func (s *Slot) revoke(w *write, out *Out) {
 	for _, x := range w.wait {
 		out.send(x.member, Message{Kind: Revoke, Slot: s.num, Ref: w.call.Ref, Nonce: w.id})
 	}
@@ -271,7 +271,7 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		}
 		w.answer = true
 		out.answer(a)
-	case now >= w.resend:
-		s.revoke(w, now, out)
+	case w.resend.due(now, s.sh.Resend):
+		s.revoke(w, out)
 	}
 }
