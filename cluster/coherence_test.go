@@ -23,6 +23,8 @@ type workload struct {
 	seed    uint64
 	history *history
 	values  atomic.Uint64
+	change  func(*Config) // of nodes that join
+	quiet   bool          // calls may fail
 	epoch   atomic.Uint64 // part of the hot keys' names, so that histories stay short
 
 	mu    sync.RWMutex // held for reading by a call, for writing to change nodes
@@ -56,14 +58,24 @@ func (w *workload) remove(r *rand.Rand) *Node {
 	return n
 }
 
+// key returns a hot key of the moment, a warm one that lives on while slots
+// change hands, or one of many cold ones.
+func (w *workload) key(r *rand.Rand) string {
+	epoch := w.epoch.Load()
+	switch p := r.IntN(100); {
+	case p < 50:
+		return fmt.Sprintf("hot%d/%d", r.IntN(6), epoch)
+	case p < 80:
+		return fmt.Sprintf("warm%d/%d", r.IntN(30), epoch/25)
+	}
+	return fmt.Sprintf("cold%d/%d", r.IntN(200), epoch/8)
+}
+
 // client makes calls until the context ends.
 func (w *workload) client(ctx context.Context, id int) {
 	r := rand.New(rand.NewPCG(w.seed, uint64(id)))
 	for ctx.Err() == nil {
-		key := fmt.Sprintf("hot%d/%d", r.IntN(6), w.epoch.Load())
-		if r.IntN(4) == 0 {
-			key = fmt.Sprintf("cold%d/%d", r.IntN(200), w.epoch.Load()/8)
-		}
+		key := w.key(r)
 		c := w.pick(r)
 		start := w.history.now()
 		switch p := r.IntN(100); {
@@ -120,7 +132,7 @@ func (w *workload) wrote(id int, key, value string, start int64, err error) {
 // failed reports a call that should not have failed. A node that has left
 // refuses.
 func (w *workload) failed(what string, err error) {
-	if err != nil && !errors.Is(err, ErrClosed) {
+	if err != nil && !errors.Is(err, ErrClosed) && !w.quiet {
 		w.t.Errorf("%s: %v", what, err)
 	}
 }
@@ -133,15 +145,13 @@ func (w *workload) churn(ctx context.Context, least, most int) {
 		nodes := append([]*Node(nil), w.nodes...)
 		w.mu.RUnlock()
 		if len(nodes) < most && (len(nodes) <= least || r.IntN(2) == 0) {
-			n := startNode(w.t, fmt.Sprintf("late%d", i), nodes, nil)
+			n := startNode(w.t, fmt.Sprintf("late%d-%x", i, w.seed&0xffff), nodes, w.change)
 			waitActive(w.t, n)
 			w.add(n)
 			continue
 		}
 		n := w.remove(r)
-		if err := n.Leave(context.Background()); err != nil {
-			w.t.Errorf("leaving: %v", err)
-		}
+		w.failed("Leave", n.Leave(context.Background()))
 	}
 }
 
@@ -171,25 +181,29 @@ func (w *workload) run(clients int, lasts time.Duration, least, most int) []stri
 	return w.history.wrong(w.t)
 }
 
-func newWorkload(t testing.TB, nodes []*Node) *workload {
+func newWorkload(t testing.TB, nodes []*Node, change func(*Config)) *workload {
 	seed := *coherenceSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.Logf("seed %d", seed)
-	w := &workload{t: t, seed: seed, history: newHistory()}
+	w := &workload{t: t, seed: seed, change: change, history: newHistory()}
 	for _, n := range nodes {
 		w.add(n)
 	}
 	return w
 }
 
+// shortLeases makes leases so short that new owners soon stop to revoke at
+// everybody, and so long that they outlive a change of owner.
+func shortLeases(c *Config) { c.NearTTL = 400 * time.Millisecond }
+
 // P1: while nodes join and leave in order, no read finds anything but the
 // newest value or nothing.
 func TestCoherence(t *testing.T) {
 	for _, nodes := range []int{3, 7} {
 		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
-			w := newWorkload(t, startNodes(t, nodes, nil))
+			w := newWorkload(t, startNodes(t, nodes, shortLeases), shortLeases)
 			wrong := w.run(16, *coherenceFor, nodes-1, nodes+1)
 			for _, key := range wrong {
 				t.Errorf("%s: a stale read:\n%s", key, w.history.tail(key, 40))

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
 )
 
 // The defaults and limits of Config.
@@ -73,6 +75,9 @@ type Config struct {
 	JoinWait time.Duration
 	// Logger gets what there is to say. Default: nothing is logged.
 	Logger *slog.Logger
+
+	// adjust changes what the slots have in common, for tests.
+	adjust func(*protocol.Shared)
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

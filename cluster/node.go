@@ -131,6 +131,9 @@ func newNode(cfg Config) (*Node, error) {
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, GrantBytes: grantBytes,
 		Tombstone: tombstone, Resend: resend,
 	}
+	if cfg.adjust != nil {
+		cfg.adjust(n.shared)
+	}
 	for i := range n.parts {
 		for j := range n.parts[i].slots {
 			n.parts[i].slots[j] = protocol.NewSlot(n.shared, i+j*partCount)

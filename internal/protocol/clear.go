@@ -137,7 +137,7 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 }
 
 func (c *Clears) finish(x *clearing, out *Out) {
-	if len(x.wait) > 0 {
+	if len(x.wait) > 0 && !c.sh.off.confirm {
 		return
 	}
 	delete(c.open, x.number)

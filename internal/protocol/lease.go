@@ -24,7 +24,7 @@ func (s *Slot) lend(g Get, now time.Duration) bool {
 		return false
 	}
 	k := s.key(g.Ref)
-	if k.write != nil {
+	if k.write != nil && !s.sh.off.idle {
 		return false
 	}
 	for i := range k.leases {

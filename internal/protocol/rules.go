@@ -8,10 +8,13 @@ type rules struct {
 	digest   bool // a grant waits until the giver has the taker's table
 	takeAll  bool // every member is asked, not only the slot's last owner
 	leaseMem bool // leases only to active members of the owner's table
+	idle     bool // no lease on a key that is being written
+	stop     bool // an owner that loses a slot serves it no longer, from that moment on
 	revAll   bool // a new owner revokes at everybody until the last owner's leases are over
 	revoke   bool // a write revokes before it takes its version
 	epoch    bool // a fill is not kept when its key was revoked meanwhile
 	clearAck bool // acknowledgements of a clear name members, who are asked too
+	confirm  bool // a clear is done when every member has confirmed it
 	genGrant bool // grants carry the generations
 	abort    bool // a write without a version is refused when the slot is lost
 	clock    bool // grants move the clock on

@@ -87,7 +87,7 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	s.lost = s.lost && s.owner != self
 	s.epoch++
 	s.voidTake()
-	if s.active && (s.owner != self || stranger && !s.sh.off.stranger) {
+	if s.active && (s.owner != self && !s.sh.off.stop || stranger && !s.sh.off.stranger) {
 		s.deactivate(out)
 	}
 	for i := 0; i < len(s.stagers); {
