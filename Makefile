@@ -8,16 +8,20 @@ FUZZTIME ?= 30s
 .PHONY: test
 test: ## everything that has to be green
 	$(GO) vet ./...
+	$(GO) vet -tags faults ./cluster
 	cd bench && $(GO) vet ./...
 	$(GO) test -race -count=1 -timeout 14m ./...
+	cd bench && $(GO) test -race -count=1 ./...
+	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
+	$(GO) test -tags faults -count=1 -v -run TestCoherenceNeedsRules ./cluster
 
 .PHONY: demo
 demo: ## three nodes as three processes play a story and check it
-	$(GO) run ./internal/demo
+	$(GO) run ./internal/demo -go "$(GO)"
 
 .PHONY: up
 up: ## the same three nodes, kept running
-	$(GO) run ./internal/demo -up
+	$(GO) run ./internal/demo -go "$(GO)" -up
 
 .PHONY: search
 search: ## the search through all interleavings, to the end

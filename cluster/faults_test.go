@@ -32,7 +32,7 @@ func TestCoherenceNeedsRules(t *testing.T) {
 				wrong := w.run(16, 4*time.Second, 2, 4)
 				nodes = w.nodes
 				if len(wrong) > 0 {
-					t.Logf("found in round %d: %d keys, for instance %s:\n%s", round+1, len(wrong), wrong[0], w.history.tail(wrong[0], 12))
+					t.Logf("found in round %d: %d keys, for instance %s:\n%s", round+1, len(wrong), wrong[0], w.history.tail(wrong[0], 6))
 					return
 				}
 			}
