@@ -58,7 +58,7 @@ func (n *Node) leave(ctx context.Context) error {
 
 // goodbyeFor bounds the goodbye. Every member has been told directly before;
 // who has not heard it notices that the node is gone.
-const goodbyeFor = 2 * time.Second
+const goodbyeFor = time.Second
 
 func (n *Node) sayGoodbye(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, goodbyeFor)

@@ -97,9 +97,13 @@ func Start(ctx context.Context, cfg Config) (*Node, error) {
 
 // limits of the protocol's queues.
 const (
-	maxParked  = 1024
-	maxQueued  = 1024
-	maxLeases  = 1 << 16
+	maxParked = 1024
+	maxQueued = 1024
+	maxLeases = 1 << 12
+	// leaseShare is for how many bytes of Memory one near copy may be lent: the
+	// records of all leases take an eighth more than Memory at most.
+	leaseShare = 8 * leaseBytes
+	leaseBytes = 256
 	grantBytes = 64 << 10
 	tombstone  = 10 * time.Minute
 	resend     = 250 * time.Millisecond
@@ -128,7 +132,7 @@ func newNode(cfg Config) (*Node, error) {
 	n.caches = newRegistry(n.id, n.store)
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
-		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, GrantBytes: grantBytes,
+		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), GrantBytes: grantBytes,
 		Tombstone: tombstone, Resend: resend,
 	}
 	if cfg.adjust != nil {

@@ -43,6 +43,7 @@ type Stats struct {
 	SlotsOwned  int                   `json:"slots_owned"`  // by the table
 	SlotsActive int                   `json:"slots_active"` // of these, served
 	SlotsHeld   int                   `json:"slots_held"`   // with a copy here, served or not yet freed
+	Leases      int64                 `json:"leases"`       // near copies lent and not known to be given back
 	Store       cache.Stats           `json:"store"`
 	Messages    map[string]uint64     `json:"messages"`  // sent to other members, by kind
 	Requests    map[string]uint64     `json:"requests"`  // sent to other members, by kind
@@ -62,7 +63,7 @@ func (n *Node) Stats() Stats {
 	v := n.members.view.Load()
 	s := Stats{
 		Name: n.cfg.Name, Members: len(v.table.Members), SlotsOwned: v.owned,
-		SlotsActive: int(n.activeSlots.Load()), SlotsHeld: n.holding(), Store: n.store.Stats(),
+		SlotsActive: int(n.activeSlots.Load()), SlotsHeld: n.holding(), Leases: n.shared.Leases.Used(), Store: n.store.Stats(),
 		Messages: make(map[string]uint64), Requests: make(map[string]uint64),
 		Dropped: n.counts.dropped.Load(), Malformed: n.counts.malformed.Load(), Copied: n.counts.copied.Load(),
 		Caches: make(map[string]CacheStats),

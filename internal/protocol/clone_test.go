@@ -107,7 +107,7 @@ var known = map[string]string{
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",
-	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases GrantBytes Tombstone Resend off",
+	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Resend off",
 	"Out":      "Messages Answers Loads Fetches Again Differ",
 }
 

@@ -33,6 +33,10 @@ func (s *Slot) lend(g Get, now time.Duration) bool {
 			return true
 		}
 	}
+	if !s.sh.Leases.take() {
+		s.tidy(g.Ref, k)
+		return false
+	}
 	k.leases = append(k.leases, lease{g.From, now + g.Near})
 	s.leases++
 	return true
@@ -43,6 +47,7 @@ func (s *Slot) dropLease(k *key, m Member) {
 		if k.leases[i].holder == m {
 			k.leases = append(k.leases[:i], k.leases[i+1:]...)
 			s.leases--
+			s.sh.Leases.give(1)
 			return
 		}
 	}

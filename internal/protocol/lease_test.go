@@ -26,6 +26,9 @@ func TestLend(t *testing.T) {
 		{name: "to too many", get: read(9, 2, nearFor), records: 1, limits: func(sh *Shared) { sh.MaxLeases = 1 }, before: func(n *node, out *Out) {
 			n.slot.Get(read(1, 1, nearFor), now, out)
 		}},
+		{name: "to too many of all slots", get: read(9, 2, nearFor), records: 1, limits: func(sh *Shared) { sh.Leases = NewAllowance(1) }, before: func(n *node, out *Out) {
+			n.slot.Get(read(1, 1, nearFor), now, out)
+		}},
 		{name: "while it is written", get: read(9, 2, nearFor), records: 1, before: func(n *node, out *Out) {
 			n.slot.Get(read(1, 1, nearFor), now, out)
 			n.slot.Write(set(2, 2, never), now, out)
@@ -45,6 +48,13 @@ func TestLend(t *testing.T) {
 			}
 			if out.Answers[0].Lease != tt.lent {
 				t.Errorf("lent: %t, want %t", out.Answers[0].Lease, tt.lent)
+			}
+			if a := n.sh.Leases; a != nil {
+				n.slot.Tick(now+nearFor+pruneEvery, &out)
+				if a.Used() != 0 {
+					t.Errorf("%d leases count still when all have ended", a.Used())
+				}
+				return
 			}
 			if n.slot.leases != tt.records {
 				t.Errorf("%d leases are recorded, want %d", n.slot.leases, tt.records)

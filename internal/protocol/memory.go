@@ -64,6 +64,8 @@ type Shared struct {
 	MaxParked int // calls that wait for the slot to become active
 	MaxQueued int // writes that wait for one key
 	MaxLeases int // near copies lent at a time
+	// Leases bounds the near copies that all slots have lent. Optional.
+	Leases *Allowance
 	// GrantBytes is the most content that a grant carries itself; what is
 	// larger is fetched in pieces.
 	GrantBytes int

@@ -114,6 +114,7 @@ func (s *Slot) deactivate(out *Out) {
 		s.abortWrites(ref, k, out)
 		s.dropUnstarted(k, out)
 		s.leases -= len(k.leases)
+		s.sh.Leases.give(len(k.leases))
 		k.leases = nil
 		s.tidy(ref, k)
 	}
