@@ -1,7 +1,9 @@
 GO ?= go
 
 # What `make test` and `make search` leave out or go on for.
-SEARCH_TIMEOUT ?= 3h
+SEARCH_TIMEOUT ?= 12h
+# 3 million states are about 4 GiB of memory, for each of two searches at a time.
+SEARCH_MAX ?= 3000000
 COHERENCE_FOR ?= 60s
 FUZZTIME ?= 30s
 
@@ -24,8 +26,8 @@ up: ## the same three nodes, kept running
 	$(GO) run ./internal/demo -go "$(GO)" -up
 
 .PHONY: search
-search: ## the search through all interleavings, to the end
-	$(GO) test -count=1 -timeout $(SEARCH_TIMEOUT) -v -run 'TestSearch|TestRulesNeeded' ./internal/protocol -search.full
+search: ## the search through all interleavings, to the end or SEARCH_MAX states each (0: no limit)
+	$(GO) test -count=1 -timeout $(SEARCH_TIMEOUT) -v -run 'TestSearch|TestRulesNeeded' ./internal/protocol -search.full -search.max $(SEARCH_MAX)
 
 .PHONY: coherence
 coherence: ## random calls on nodes that come and go for COHERENCE_FOR, checked

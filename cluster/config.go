@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/memberlist"
 
 	"github.com/peercache/peercache/internal/protocol"
 )
@@ -78,6 +81,10 @@ type Config struct {
 
 	// adjust changes what the slots have in common, for tests.
 	adjust func(*protocol.Shared)
+	// These three replace the network, for simulations. Nil: the real one.
+	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
+	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
+	transport func(bind string) (memberlist.Transport, error)
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

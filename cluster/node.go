@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hashicorp/memberlist"
+
 	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/gossip"
 	"github.com/peercache/peercache/internal/protocol"
@@ -151,8 +153,11 @@ func newNode(cfg Config) (*Node, error) {
 
 // open binds the ports and starts the node's goroutines.
 func (n *Node) open(ctx context.Context) error {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", n.cfg.Peer)
+	listen := n.cfg.listen
+	if listen == nil {
+		listen = new(net.ListenConfig).Listen
+	}
+	ln, err := listen(ctx, "tcp", n.cfg.Peer)
 	if err != nil {
 		return fmt.Errorf("cluster: Peer %s: %w", n.cfg.Peer, err)
 	}
@@ -182,6 +187,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		MaxFrame: max(4<<20, n.cfg.MaxValue+64<<10),
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
+		Dial:     n.cfg.dial,
 		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch},
 	}
 	if n.cfg.Secret != "" {
@@ -207,9 +213,16 @@ func (n *Node) openGossip(host string) error {
 	if bind, _, _ := net.SplitHostPort(n.cfg.Bind); bind != host {
 		advertise = net.JoinHostPort(host, "0")
 	}
+	var transport memberlist.Transport
+	if n.cfg.transport != nil {
+		var err error
+		if transport, err = n.cfg.transport(n.cfg.Bind); err != nil {
+			return fmt.Errorf("cluster: Bind %s: %w", n.cfg.Bind, err)
+		}
+	}
 	g, err := gossip.Start(gossip.Config{
 		ID: n.cfg.Name + "/" + strconv.FormatUint(uint64(n.id), 16), Bind: n.cfg.Bind, Advertise: advertise,
-		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log,
+		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport,
 		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
 		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
 		OnEvent:    n.onGossip,
