@@ -15,6 +15,8 @@ const (
 	MemberLeft
 	// MemberFailed: a member does not answer any longer.
 	MemberFailed
+	// HandedOver: all slots that this node has lost to others are served there.
+	HandedOver
 )
 
 func (k EventKind) String() string {
@@ -25,16 +27,20 @@ func (k EventKind) String() string {
 		return "left"
 	case MemberFailed:
 		return "failed"
+	case HandedOver:
+		return "handed over"
 	}
 	return "unknown"
 }
 
-// Event is something that happened to another member.
+// Event is something that happened to another member, or between it and this
+// node.
 type Event struct {
-	Kind EventKind
-	Name string
-	Peer string // its address for other nodes
-	Time time.Time
+	Kind  EventKind
+	Name  string // of the member; with HandedOver empty
+	Peer  string // its address for other nodes
+	Slots int    // with HandedOver: how many
+	Time  time.Time
 }
 
 // maxEvents is how many events a listener may be behind; older ones are left
@@ -50,20 +56,23 @@ type events struct {
 
 func newEvents() *events { return &events{listeners: make(map[chan Event]bool)} }
 
-func (e *events) joined(r *record) { e.tell(MemberJoined, r) }
-
-func (e *events) departed(r *record, inOrder bool) {
-	if inOrder {
-		e.tell(MemberLeft, r)
-	} else {
-		e.tell(MemberFailed, r)
-	}
+func (e *events) joined(r *record) {
+	e.tell(Event{Kind: MemberJoined, Name: r.Name, Peer: r.Peer})
 }
 
-func (e *events) tell(kind EventKind, r *record) {
+func (e *events) departed(r *record, inOrder bool) {
+	kind := MemberFailed
+	if inOrder {
+		kind = MemberLeft
+	}
+	e.tell(Event{Kind: kind, Name: r.Name, Peer: r.Peer})
+}
+
+// tell does not wait: it may be called with any lock held.
+func (e *events) tell(ev Event) {
+	ev.Time = time.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ev := Event{Kind: kind, Name: r.Name, Peer: r.Peer, Time: time.Now()}
 	for ch := range e.listeners {
 		select {
 		case ch <- ev:
@@ -91,8 +100,8 @@ func (e *events) close() {
 	clear(e.listeners)
 }
 
-// Events returns a channel of what happens to the other members from now on,
-// and a function that ends it. The channel is closed by that, or with the node.
+// Events returns a channel of what happens from now on, and a function that
+// ends it. The channel is closed by that, or with the node.
 // A listener that is more than 256 events behind misses the oldest.
 func (n *Node) Events() (<-chan Event, func()) {
 	e := n.events

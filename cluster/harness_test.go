@@ -21,10 +21,14 @@ func testLogger(name string) *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("node", name)
 }
 
+// slowest is what a call may take before a test fails. It says nothing of how
+// long calls take: it is for slow machines with the race detector.
+const slowest = 20 * time.Second
+
 // startNode starts a node that joins others, and closes it when the test ends.
 func startNode(t testing.TB, name string, join []*Node, change func(*Config)) *Node {
 	t.Helper()
-	cfg := Config{Name: name, Logger: testLogger(name), RequestTimeout: 5 * time.Second, JoinWait: 200 * time.Millisecond}
+	cfg := Config{Name: name, Logger: testLogger(name), RequestTimeout: slowest, JoinWait: 200 * time.Millisecond}
 	for _, n := range join {
 		cfg.Join = append(cfg.Join, n.GossipAddr())
 	}

@@ -46,6 +46,7 @@ func (n *Node) leave(ctx context.Context) error {
 			err = fmt.Errorf("cluster: left without handing over %d slots: %w", held, context.Cause(ctx))
 		}
 	}
+	n.handedOver()
 	n.shut.Store(true)
 	n.members.advance(left)
 	n.flushLinks(ctx)

@@ -257,6 +257,7 @@ func TestAllLeaveTogether(t *testing.T) {
 
 func TestEvents(t *testing.T) {
 	nodes := startNodes(t, 2, nil)
+	eventually(t, "what the second node took is handed over", func() bool { return nodes[0].handing.Load() == 0 })
 	ch, end := nodes[0].Events()
 	defer end()
 	next := func() Event {
@@ -272,6 +273,9 @@ func TestEvents(t *testing.T) {
 	waitActive(t, n)
 	if e := next(); e.Kind != MemberJoined || e.Name != "late" || e.Peer != n.PeerAddr() {
 		t.Errorf("%+v", e)
+	}
+	if e := next(); e.Kind != HandedOver || e.Slots == 0 || e.Slots >= n.Ring()["late"] {
+		t.Errorf("%+v; the ring is %v", e, n.Ring())
 	}
 	if err := n.Leave(context.Background()); err != nil {
 		t.Fatal(err)

@@ -52,8 +52,9 @@ type Node struct {
 	// here and that changes whenever that begins or ends.
 	serving     [slotCount]atomic.Uint32
 	activeSlots atomic.Int64
-	served      atomic.Bool // a slot has ever been served
-	merged      atomic.Bool // what the cluster knows of generations is known here
+	handing     atomic.Int64 // slots lost since the last HandedOver
+	served      atomic.Bool  // a slot has ever been served
+	merged      atomic.Bool  // what the cluster knows of generations is known here
 	refused     atomic.Pointer[error]
 
 	spreading sync.Mutex // held while the gossip takes this node's record; that does not wait

@@ -180,6 +180,18 @@ func (n *Node) tick(ctx context.Context) {
 		}
 		n.clears.tick(n)
 		n.members.tick()
+		n.handedOver()
+	}
+}
+
+// handedOver tells those who listen when the last slot that this node has lost
+// is served elsewhere.
+func (n *Node) handedOver() {
+	if n.handing.Load() == 0 || int(n.activeSlots.Load()) != n.holding() {
+		return
+	}
+	if slots := n.handing.Swap(0); slots > 0 {
+		n.events.tell(Event{Kind: HandedOver, Slots: int(slots)})
 	}
 }
 

@@ -209,10 +209,27 @@ func (r *roster) remake(stranger bool) []*step {
 	}
 	r.near = near
 	r.view.Store(v)
+	r.node.handing.Add(int64(lostTo(old, v, r.self.ID)))
 	steps := r.node.switchSlots(v.table, stranger)
 	close(old.replace)
 	r.node.progress()
 	return steps
+}
+
+// lostTo counts the slots that a node has by one view and no longer by the next.
+func lostTo(old, next *view, self protocol.Member) int {
+	if old.ring == next.ring {
+		return 0
+	}
+	lost := 0
+	for slot := range slotCount {
+		h, had := old.owner(slot)
+		now, has := next.owner(slot)
+		if had && h.id == self && has && now.id != self {
+			lost++
+		}
+	}
+	return lost
 }
 
 // advance moves this node on to a state. Who is active at that moment is kin.
