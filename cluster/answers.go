@@ -99,7 +99,7 @@ func decodeAnswer(b []byte) (a protocol.Answer, digest uint64, err error) {
 	a.Lease, a.Loaded = flags&flagLease != 0, flags&flagLoaded != 0
 	switch a.Status {
 	case protocol.Found:
-		a.Version = d.uvarint()
+		a.Version = d.version()
 		a.Count = d.uvarint()
 		a.Left = d.duration()
 		a.Generation = d.generation()

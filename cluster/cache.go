@@ -25,8 +25,8 @@ type Options[V any] struct {
 	// wait for it. It may return ErrNotFound. A panic in it becomes an error
 	// for all who wait.
 	Load func(ctx context.Context, key string) (V, error)
-	// LoadTimeout bounds a run of Load. Default 10 s. Callers wait no longer
-	// than for any other call.
+	// LoadTimeout bounds a run of Load by its context, which Load must obey: Close
+	// waits for it. Default 10 s. Callers wait no longer than for any other call.
 	LoadTimeout time.Duration
 	// NegativeTTL is how long it is remembered that Load returned ErrNotFound.
 	// Default: not at all.
@@ -73,7 +73,7 @@ func NewCache[V any](n *Node, name string, o Options[V]) (*Cache[V], error) {
 		c.decode, c.encode = passThrough[V]()
 	}
 	if o.Load != nil {
-		l := &loader{ttl: o.TTL, negative: o.NegativeTTL, timeout: o.LoadTimeout, slots: make(chan struct{}, maxLoaders)}
+		l := &loader{ttl: min(o.TTL, maxTTL), negative: min(o.NegativeTTL, maxTTL), timeout: o.LoadTimeout, slots: make(chan struct{}, maxLoaders)}
 		if l.timeout == 0 {
 			l.timeout = DefaultLoadTimeout
 		}
@@ -171,6 +171,9 @@ func (c *Cache[V]) SetTTL(ctx context.Context, key string, v V, ttl time.Duratio
 	return c.set(ctx, key, v, ttl)
 }
 
+// maxTTL is as good as for ever, and can be added to any time.
+const maxTTL = 100 * 365 * 24 * time.Hour
+
 func (c *Cache[V]) set(ctx context.Context, key string, v V, ttl time.Duration) error {
 	if err := c.n.check(ctx, key); err != nil {
 		return err
@@ -182,7 +185,7 @@ func (c *Cache[V]) set(ctx context.Context, key string, v V, ttl time.Duration) 
 	if len(b) > c.n.cfg.MaxValue {
 		return tooLarge("a value", len(b), c.n.cfg.MaxValue)
 	}
-	return c.n.write(ctx, &op{kind: kindSet, space: c.space, key: key, hash: c.space.hasher.hash(key), value: b, ttl: ttl})
+	return c.n.write(ctx, &op{kind: kindSet, space: c.space, key: key, hash: c.space.hasher.hash(key), value: b, ttl: min(ttl, maxTTL)})
 }
 
 // Delete removes keys. Once it has returned nil, no node serves a value that

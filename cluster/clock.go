@@ -10,7 +10,8 @@ import (
 // in its upper 44 bits and counts in the lower 20.
 type clock struct {
 	start time.Time
-	last  atomic.Uint64 // the newest version made or observed
+	last  atomic.Uint64 // the newest version made or observed, but for those in far
+	far   atomic.Uint64 // the newest version made above one that is not followed
 }
 
 const (
@@ -18,6 +19,9 @@ const (
 	// maxAhead is how far another node's clock may be ahead of this one's and
 	// still be followed.
 	maxAhead = time.Hour
+	// maxVersion is above every clock's versions until the year 2248, and leaves
+	// room above it.
+	maxVersion = 1 << 63
 )
 
 func newClock() *clock { return &clock{start: time.Now()} }
@@ -27,22 +31,22 @@ func (c *clock) now() time.Duration { return time.Since(c.start) }
 
 func physical() uint64 { return uint64(max(time.Now().UnixMilli(), 0)) << counterBits }
 
-// Next implements protocol.Clock.
+// followed is the highest version that moves the clock.
+func followed() uint64 { return physical() + uint64(maxAhead.Milliseconds())<<counterBits }
+
+// Next implements protocol.Clock. No version is given twice.
 func (c *clock) Next(floor uint64) uint64 {
+	counter := &c.last
+	if floor >= followed() {
+		counter = &c.far
+	}
 	for {
-		last := c.last.Load()
-		v := max(last+1, physical())
-		if v > floor {
-			if c.last.CompareAndSwap(last, v) {
-				return v
-			}
-			continue
+		last := counter.Load()
+		v := max(last, floor) + 1
+		if counter == &c.last {
+			v = max(v, physical())
 		}
-		v = floor + 1
-		if v > physical()+uint64(maxAhead.Milliseconds())<<counterBits {
-			return v // a version from a clock that is not followed
-		}
-		if c.last.CompareAndSwap(last, v) {
+		if counter.CompareAndSwap(last, v) {
 			return v
 		}
 	}
@@ -53,7 +57,7 @@ func (c *clock) Now() uint64 { return c.last.Load() }
 
 // Observe implements protocol.Clock.
 func (c *clock) Observe(version uint64) {
-	if version > physical()+uint64(maxAhead.Milliseconds())<<counterBits {
+	if version > followed() {
 		return
 	}
 	for {

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"net"
 	"strings"
 	"testing"
@@ -142,6 +144,73 @@ func TestDeadlines(t *testing.T) {
 		} {
 			if !errors.Is(err, ErrUnavailable) || !errors.Is(err, ctx.Err()) {
 				t.Errorf("%s: %s: %v", name, call, err)
+			}
+		}
+	}
+}
+
+// Whatever is asked at once, and whoever does not answer, a call returns within
+// its time.
+func TestManyKeysTakeOneTimeout(t *testing.T) {
+	const timeout = 300 * time.Millisecond
+	nodes := startNodes(t, 2, func(c *Config) { c.RequestTimeout = timeout })
+	c := openBytes(t, nodes[0], "c")
+	loads, err := NewCache(nodes[0], "loads", Options[string]{Load: func(ctx context.Context, _ string) (string, error) {
+		<-ctx.Done()
+		return "", ctx.Err()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for i := range 1000 {
+		keys = append(keys, fmt.Sprint("k", i))
+	}
+	for i := range nodes[1].parts { // it does not come to its slots any more
+		nodes[1].parts[i].mu.Lock()
+	}
+	defer func() {
+		for i := range nodes[1].parts {
+			nodes[1].parts[i].mu.Unlock()
+		}
+	}()
+	ctx := context.Background()
+	for name, call := range map[string]func() error{
+		"Delete":         func() error { return c.Delete(ctx, keys...) },
+		"GetMany":        func() error { _, err := c.GetMany(ctx, keys); return err },
+		"Get, and Load":  func() error { _, err := loads.Get(ctx, keys[0]); return err },
+		"Get, elsewhere": func() error { _, err := c.Get(ctx, elsewhere(nodes[0], "c")); return err },
+	} {
+		start := time.Now()
+		err := call()
+		if took := time.Since(start); took > 5*timeout {
+			t.Errorf("%s took %v with a request timeout of %v: %.100v", name, took, timeout, err)
+		}
+		if err == nil {
+			t.Errorf("%s did not fail", name)
+		}
+	}
+}
+
+// elsewhere returns a key that another node owns.
+func elsewhere(n *Node, cacheName string) string {
+	for i := 0; ; i++ {
+		if key := fmt.Sprint("k", i); n.Where(cacheName, key).Owner != n.Name() {
+			return key
+		}
+	}
+}
+
+func TestLongestTTL(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range openAll(t, startNodes(t, 2, nil), "c") {
+		for i := range 8 {
+			key := fmt.Sprint("k", i)
+			if err := c.SetTTL(ctx, key, []byte("v"), math.MaxInt64); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Get(ctx, key); err != nil {
+				t.Errorf("an entry with the longest time to live: %v", err)
 			}
 		}
 	}

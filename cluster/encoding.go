@@ -65,6 +65,16 @@ func (d *decoder) uvarint() uint64 {
 	return x
 }
 
+// version reads a version of an entry. One above maxVersion is no clock's.
+func (d *decoder) version() uint64 {
+	v := d.uvarint()
+	if v > maxVersion {
+		d.fail()
+		return 0
+	}
+	return v
+}
+
 func (d *decoder) uint64() uint64 {
 	if len(d.b) < 8 {
 		d.fail()

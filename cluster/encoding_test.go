@@ -31,7 +31,7 @@ func testMessages(r *registry) []protocol.Message {
 	ref := cache.Ref{Hash: sp.hasher.hash("key"), Cache: 1, Key: "key"}
 	gen := protocol.Generation{Count: 3, Raiser: 9}
 	return []protocol.Message{
-		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Have: cache.Digest{Count: 2, Sum: 5}},
+		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Clears: 1 << 62, Have: cache.Digest{Count: 2, Sum: 5}},
 		{
 			Kind: protocol.Grant, Slot: 1, Nonce: 7, Digest: 8, Large: true, Spends: []protocol.Spend{{To: 4, Nonce: 1}}, Taken: 6, Known: 12,
 			Term: protocol.Term{Count: 11, Raiser: 3}, Have: cache.Digest{Count: 1, Sum: 1}, Floor: 99, Version: 1 << 60,

@@ -8,11 +8,18 @@ import (
 	"github.com/peercache/peercache/cache"
 )
 
-// flights let callers that want the same thing at the same time share one run.
-// A caller that gives up does not end the run for the others.
+// flights let callers that want the same thing at the same time share runs. A
+// caller never gets the result of a run that had begun before it came: what that
+// has read may have been overwritten since. Those who come during a run share
+// the next one. A caller that gives up does not end a run for the others.
 type flights struct {
-	mu   sync.Mutex // guards runs
-	runs map[cache.Ref]*flight
+	mu   sync.Mutex // guards keys, and what is in it
+	keys map[cache.Ref]*flown
+}
+
+// flown is the run of a key that is under way, and the one that comes after it.
+type flown struct {
+	next *flight // nil: nobody waits
 }
 
 type flight struct {
@@ -22,36 +29,62 @@ type flight struct {
 }
 
 func (f *flights) do(ctx context.Context, n *Node, ref cache.Ref, run func(context.Context) ([]byte, error)) ([]byte, error) {
-	f.mu.Lock()
-	fl := f.runs[ref]
-	if fl == nil {
-		if len(f.runs) >= maxLoaders {
-			f.mu.Unlock()
-			return nil, fmt.Errorf("%w: %d loaders run already", ErrOverloaded, maxLoaders)
-		}
-		fl = &flight{done: make(chan struct{})}
-		if f.runs == nil {
-			f.runs = make(map[cache.Ref]*flight)
-		}
-		f.runs[ref] = fl
-		started := n.spawn(func(ctx context.Context) { // ends with run
-			fl.value, fl.err = run(ctx)
-			f.mu.Lock()
-			delete(f.runs, ref)
-			f.mu.Unlock()
-			close(fl.done)
-		})
-		if !started {
-			delete(f.runs, ref)
-			f.mu.Unlock()
-			return nil, ErrClosed
-		}
+	fl, err := f.join(n, ref, run)
+	if err != nil {
+		return nil, err
 	}
-	f.mu.Unlock()
 	select {
 	case <-fl.done:
 		return fl.value, fl.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// join returns the run that a caller shares who comes now.
+func (f *flights) join(n *Node, ref cache.Ref, run func(context.Context) ([]byte, error)) (*flight, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if k := f.keys[ref]; k != nil {
+		if k.next == nil {
+			k.next = &flight{done: make(chan struct{})}
+		}
+		return k.next, nil
+	}
+	if len(f.keys) >= maxLoaders {
+		return nil, fmt.Errorf("%w: %d loaders run already", ErrOverloaded, maxLoaders)
+	}
+	first := &flight{done: make(chan struct{})}
+	k := &flown{next: first}
+	if !n.spawn(func(ctx context.Context) { f.fly(ctx, ref, k, run) }) {
+		return nil, ErrClosed
+	}
+	if f.keys == nil {
+		f.keys = make(map[cache.Ref]*flown)
+	}
+	f.keys[ref] = k
+	return first, nil
+}
+
+// fly makes one run after the other until nobody waits. It ends soon after its
+// context.
+func (f *flights) fly(ctx context.Context, ref cache.Ref, k *flown, run func(context.Context) ([]byte, error)) {
+	for {
+		f.mu.Lock()
+		fl := k.next
+		k.next = nil
+		if fl == nil {
+			delete(f.keys, ref)
+		}
+		f.mu.Unlock()
+		if fl == nil {
+			return
+		}
+		if err := ctx.Err(); err != nil {
+			fl.err = ErrClosed
+		} else {
+			fl.value, fl.err = run(ctx)
+		}
+		close(fl.done)
 	}
 }

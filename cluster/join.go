@@ -26,7 +26,7 @@ func (n *Node) join(ctx context.Context) {
 	n.merged.Store(true)
 	n.members.advance(active)
 	n.until(ctx, func() bool { return n.settled() })
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && n.members.me().State != left {
 		n.log.Info("cluster: active", "name", n.cfg.Name, "slots", n.members.view.Load().owned)
 		close(n.activeOnce)
 	}

@@ -38,7 +38,8 @@ func (n *Node) leave(ctx context.Context) error {
 	defer stop()
 	n.quit.Store(true)
 	var err error
-	if n.members.me().State == active {
+	if !n.members.quitJoining() {
+		n.awaitJoiner(ctx)
 		n.copyOut(ctx)
 		n.members.advance(leaving)
 		n.until(ctx, func() bool { return n.holding() == 0 || n.nobodyActive() })
@@ -67,6 +68,16 @@ func (n *Node) sayGoodbye(ctx context.Context) {
 	if err := n.gossip.Leave(ctx); err != nil {
 		n.log.Info("cluster: the goodbye may not have reached everybody", "err", err)
 	}
+}
+
+// joinerFor is how long the last active node waits, before it leaves, for one
+// that is joining to turn active and take what there is.
+const joinerFor = 2 * time.Second
+
+func (n *Node) awaitJoiner(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, joinerFor)
+	defer cancel()
+	n.until(ctx, func() bool { return !n.nobodyActive() || len(*n.members.linked.Load()) == 0 })
 }
 
 // nobodyActive tells whether there is nobody to hand over to.

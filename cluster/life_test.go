@@ -299,3 +299,30 @@ func TestEvents(t *testing.T) {
 		t.Errorf("%d members are listed as dead: %+v", dead, nodes[0].Members())
 	}
 }
+
+// A node that leaves at the moment when it would turn active takes nothing with
+// it: either it does not turn active, or it hands over.
+func TestLeaveWhileTurningActive(t *testing.T) {
+	a := startNode(t, "a", nil, nil)
+	waitActive(t, a)
+	c := openBytes(t, a, "c")
+	keys := fillCache(t, c, 500)
+	for i := range 20 {
+		b := startNode(t, fmt.Sprint("b", i), []*Node{a}, nil)
+		if i%2 == 0 {
+			eventually(t, "b is about to turn active", func() bool { return b.members.link(a.id) != nil })
+		}
+		if err := b.Leave(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	waitAgreed(t, a)
+	checkAll(t, c, keys)
+	b := startNode(t, "late", []*Node{a}, nil)
+	if b.members.quitJoining() {
+		b.members.advance(active)
+		if s := b.members.me().State; s != left {
+			t.Errorf("a node that has quit joining is in state %d", s)
+		}
+	}
+}

@@ -116,25 +116,37 @@ func (l *link) poke() {
 }
 
 func (l *link) run(ctx context.Context) {
-	wait := 10 * time.Millisecond
+	wait := firstRedial
 	for ctx.Err() == nil {
 		c, err := l.dial(ctx)
 		if err != nil {
 			l.n.log.Debug("cluster: cannot reach member", "member", l.name, "addr", l.addr, "err", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait):
-			}
-			wait = min(2*wait, time.Second)
+			l.rest(ctx, &wait)
 			continue
 		}
-		wait = 10 * time.Millisecond
 		l.conn.Store(c)
 		l.n.progress()
+		began := l.n.clock.now()
 		l.pump(ctx, c)
 		l.conn.Store(nil)
 		c.Close()
+		if l.n.clock.now() > began+time.Second {
+			wait = firstRedial
+		}
+		l.rest(ctx, &wait)
 	}
+}
+
+// firstRedial is the first pause before a member is dialled again; each one is
+// twice as long as the one before, a second at most.
+const firstRedial = 10 * time.Millisecond
+
+func (l *link) rest(ctx context.Context, wait *time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(*wait):
+	}
+	*wait = min(2**wait, time.Second)
 }
 
 // dial connects, and finds out whether the one who answers is the member. If

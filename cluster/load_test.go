@@ -243,12 +243,7 @@ func TestLoadAlone(t *testing.T) {
 		runs.Add(1)
 		return "v", nil
 	}})[0]
-	key := ""
-	for i := 0; key == ""; i++ {
-		if k := fmt.Sprint("k", i); nodes[0].Where("loaded", k).Owner == nodes[1].Name() {
-			key = k
-		}
-	}
+	key := elsewhere(nodes[0], "loaded")
 	for range 2 {
 		if v, from, err := here.Lookup(context.Background(), key); v != "v" || from.String() != "loaded" {
 			t.Errorf("%q from %v, %v", v, from, err)
@@ -256,5 +251,48 @@ func TestLoadAlone(t *testing.T) {
 	}
 	if n := runs.Load(); n != 2 {
 		t.Errorf("the loader ran %d times: a value that was loaded alone is not stored", n)
+	}
+}
+
+// A read that begins after a Delete was acknowledged does not share what a
+// loader found that had begun before, not even where the owner has no loader.
+func TestLoadAloneIsNotShared(t *testing.T) {
+	ctx := context.Background()
+	nodes := startNodes(t, 2, nil)
+	var source atomic.Value
+	source.Store("old")
+	g := newGate()
+	c := openLoading(t, nodes[:1], Options[string]{Load: func(ctx context.Context, _ string) (string, error) {
+		v := source.Load().(string)
+		return v, g.pass(ctx)
+	}})[0]
+	key := elsewhere(nodes[0], "loaded")
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		_, _ = c.Get(ctx, key) // "old" is right
+	}()
+	<-g.begun
+	source.Store("new")
+	if err := c.Delete(ctx, key); err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string)
+	for range 10 {
+		go func() {
+			v, err := c.Get(ctx, key)
+			got <- fmt.Sprint(v, err)
+		}()
+	}
+	eventually(t, "the others have asked the owner", func() bool { return nodes[0].Stats().Requests["get"] >= 11 })
+	close(g.open)
+	for range 10 {
+		if v := <-got; v != "new<nil>" {
+			t.Errorf("a read after the acknowledged Delete got %s", v)
+		}
+	}
+	<-first
+	if n := g.runs.Load(); n > 3 {
+		t.Errorf("the loader ran %d times", n)
 	}
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -88,6 +89,8 @@ func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error 
 // request to each of them, and what that did not bring one by one. The result
 // stands beside the keys; a nil value with no error is not there.
 func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found, []error) {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.RequestTimeout)
+	defer cancel()
 	got, errs := make([]found, len(keys)), make([]error, len(keys))
 	v := n.members.view.Load()
 	byOwner := make(map[*link][]int)
@@ -161,6 +164,7 @@ func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys [
 	d := decoder{b: b}
 	for j, i := range part {
 		a, digest, err := decodeAnswer(d.bytes())
+		a.Value = bytes.Clone(a.Value) // who keeps it is not to keep the whole reply
 		switch {
 		case d.bad || err != nil || a.Status == protocol.NotExecuted:
 			again = append(again, i)

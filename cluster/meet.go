@@ -87,6 +87,9 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 	mine.dropped = o.dropped
 	changed = changed || !o.met
 	o.met, o.meeting, o.dropped = true, false, false
+	if mine.dropped || theirs.dropped {
+		o.stranger = false // it is not the meeting for which all was taken again
+	}
 	again := r.takeAgain(o, strangers(mine, theirs))
 	r.settle(changed || again, again)
 	// A slot may have become active between the question and the new table.

@@ -97,7 +97,7 @@ func (n *Node) Where(cacheName, key string) Where {
 		w.Owner = h.name
 	}
 	w.Serving = n.serving[w.Slot].Load()&1 == 1
-	sp := (*n.caches.byName.Load())[cacheName]
+	sp := n.caches.find(cacheName)
 	if sp == nil {
 		return w
 	}

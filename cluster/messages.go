@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"encoding/binary"
+	"errors"
 	"slices"
 
 	"github.com/peercache/peercache/cache"
@@ -32,6 +33,7 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 		b = binary.AppendUvarint(b, uint64(m.Slot))
 		b = binary.AppendUvarint(b, m.Nonce)
 		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		b = binary.BigEndian.AppendUint64(b, m.Clears)
 		b = appendDigest(b, m.Have)
 	case protocol.Grant:
 		b = binary.AppendUvarint(b, uint64(m.Slot))
@@ -76,6 +78,7 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		m.Slot = d.slot()
 		m.Nonce = d.uvarint()
 		m.Digest = d.uint64()
+		m.Clears = d.uint64()
 		m.Have = d.digest()
 	case protocol.Grant:
 		m.Slot = d.slot()
@@ -144,8 +147,8 @@ func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
 	m.Taken = d.uvarint()
 	m.Known = d.uvarint()
 	m.Have = d.digest()
-	m.Floor = d.uvarint()
-	m.Version = d.uvarint()
+	m.Floor = d.version()
+	m.Version = d.version()
 	m.Generations = r.decodeGenerations(d)
 	m.Content = r.decodeItems(d)
 }
@@ -164,11 +167,15 @@ func (r *registry) decodeGenerations(d *decoder) []protocol.CacheGeneration {
 	list := make([]protocol.CacheGeneration, 0, n)
 	for range n {
 		s, err := r.space(d.bytes())
-		if err != nil {
+		g := d.generation()
+		switch {
+		case errors.Is(err, ErrTooManyCaches): // there are no entries of it here
+		case err != nil:
 			d.fail()
 			return nil
+		default:
+			list = append(list, protocol.CacheGeneration{Cache: s.number, Generation: g})
 		}
-		list = append(list, protocol.CacheGeneration{Cache: s.number, Generation: d.generation()})
 	}
 	return list
 }
@@ -237,7 +244,7 @@ func (r *registry) decodeItem(d *decoder, it *protocol.Item, last *space) *space
 	it.Ref = d.refOf(s)
 	flags := d.byte()
 	it.Tombstone, it.Negative = flags&itemTombstone != 0, flags&itemNegative != 0
-	it.Version = d.uvarint()
+	it.Version = d.version()
 	it.Count = d.uvarint()
 	it.Left = d.duration()
 	it.Value = append([]byte(nil), d.bytes()...)

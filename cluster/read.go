@@ -82,6 +82,7 @@ type found struct {
 // read gets a key for a caller on this node.
 func (n *Node) read(ctx context.Context, sp *space, hash uint64, key string) (found, error) {
 	o := op{kind: kindGet, space: sp, key: key, hash: hash, load: sp.load.Load() != nil}
+	deadline := n.clock.now() + n.timeout(ctx)
 	a, h, err := n.do(ctx, &o)
 	if err == nil {
 		f := found{value: a.Value, version: a.Version}
@@ -96,6 +97,8 @@ func (n *Node) read(ctx context.Context, sp *space, hash uint64, key string) (fo
 		return f, nil
 	}
 	if o.load && ctx.Err() == nil && n.ctx.Err() == nil && (errors.Is(err, errNoLoader) || errors.Is(err, ErrUnavailable)) {
+		ctx, cancel := context.WithTimeout(ctx, deadline-n.clock.now())
+		defer cancel()
 		value, err := n.loadAlone(ctx, sp, key)
 		return found{value: value, source: Source{kind: sourceLoaded}}, err
 	}

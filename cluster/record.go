@@ -55,7 +55,7 @@ func (r *record) append(b []byte) []byte {
 
 func (d *decoder) record() record {
 	var r record
-	r.Speaks = d.version()
+	r.Speaks = d.spoken()
 	r.ID, r.State = protocol.Member(d.uint64()), state(d.byte())
 	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
 	r.Near = d.duration()
@@ -65,7 +65,7 @@ func (d *decoder) record() record {
 	return r
 }
 
-func (d *decoder) version() wire.Version {
+func (d *decoder) spoken() wire.Version {
 	major, minor := d.uvarint(), d.uvarint()
 	if major > 255 || minor > 255 {
 		d.fail()

@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 
@@ -32,23 +33,39 @@ type registry struct {
 	self  protocol.Member
 	store *cache.Store
 
-	// mu is held to add a space or to change a generation. Reading needs no
-	// lock: the list and the map are replaced, never changed.
-	mu     sync.Mutex
-	byName atomic.Pointer[map[string]*space]
-	list   atomic.Pointer[[]*space]
+	// mu is held to add a space or to change a generation.
+	mu sync.Mutex
+	// known has most spaces by their names, for those who read without the lock;
+	// it is replaced, never changed. fresh has those that are not in it yet.
+	known atomic.Pointer[map[string]*space]
+	fresh map[string]*space
+	// list has the spaces by their numbers. What is below its length never
+	// changes.
+	list atomic.Pointer[[]*space]
+	// digest is the sum over all caches of their generations' hashes.
+	digest atomic.Uint64
 }
 
 func newRegistry(self protocol.Member, store *cache.Store) *registry {
-	r := &registry{self: self, store: store}
-	r.byName.Store(&map[string]*space{})
+	r := &registry{self: self, store: store, fresh: make(map[string]*space)}
+	r.known.Store(&map[string]*space{})
 	r.list.Store(&[]*space{})
 	return r
 }
 
+// find returns the cache of that name, or nil.
+func (r *registry) find(name string) *space {
+	if s := (*r.known.Load())[name]; s != nil {
+		return s
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fresh[name]
+}
+
 // space returns the cache of that name, added when it is not there.
 func (r *registry) space(name []byte) (*space, error) {
-	if s := (*r.byName.Load())[string(name)]; s != nil {
+	if s := (*r.known.Load())[string(name)]; s != nil {
 		return s, nil
 	}
 	if len(name) == 0 {
@@ -59,24 +76,38 @@ func (r *registry) space(name []byte) (*space, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, list := *r.byName.Load(), *r.list.Load()
-	if s := old[string(name)]; s != nil {
+	if s := r.fresh[string(name)]; s != nil {
 		return s, nil
 	}
+	if s := (*r.known.Load())[string(name)]; s != nil {
+		return s, nil
+	}
+	list := *r.list.Load()
 	if len(list) >= maxCaches {
 		return nil, fmt.Errorf("%w: %d, which is the limit", ErrTooManyCaches, len(list))
 	}
 	s := &space{name: string(name), number: uint32(len(list)), hasher: newKeyHasher(string(name))}
 	s.gen.Store(&protocol.Generation{})
-	byName := make(map[string]*space, len(old)+1)
-	for k, v := range old {
-		byName[k] = v
-	}
-	byName[s.name] = s
-	list = append(list[:len(list):len(list)], s)
+	list = append(list, s) // nobody looks beyond the length that was published
 	r.list.Store(&list)
-	r.byName.Store(&byName)
+	r.fresh[s.name] = s
+	r.merge()
 	return s, nil
+}
+
+// merge makes the fresh spaces known, once they are so many that the copying is
+// worth it: so what is copied for each space is bounded however many there are.
+// It is called with mu held.
+func (r *registry) merge() {
+	known := *r.known.Load()
+	if 4*len(r.fresh) < len(known) {
+		return
+	}
+	all := make(map[string]*space, len(known)+len(r.fresh))
+	maps.Copy(all, known)
+	maps.Copy(all, r.fresh)
+	r.known.Store(&all)
+	clear(r.fresh)
 }
 
 // numbered returns the cache of that number.
@@ -109,12 +140,24 @@ func (r *registry) Raise(number uint32, above protocol.Generation) protocol.Gene
 // set is called with mu held. The store knows first, so that nothing of an
 // older generation is served once the new one can be seen.
 func (r *registry) set(s *space, g protocol.Generation) protocol.Generation {
-	if g != *s.gen.Load() {
+	if old := *s.gen.Load(); g != old {
 		r.store.RaiseGeneration(s.number, g.Count)
 		s.gen.Store(&g)
+		r.digest.Add(s.mark(g) - s.mark(old))
 	}
 	return g
 }
+
+// mark is a generation's part in the digest: nothing where there was no clear.
+func (s *space) mark(g protocol.Generation) uint64 {
+	if g.Count == 0 {
+		return 0
+	}
+	return mix(s.hasher.seed ^ mix(g.Count^mix(uint64(g.Raiser))))
+}
+
+// Digest implements protocol.Generations.
+func (r *registry) Digest() uint64 { return r.digest.Load() }
 
 // Append implements protocol.Generations.
 func (r *registry) Append(dst []protocol.CacheGeneration) []protocol.CacheGeneration {

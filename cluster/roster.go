@@ -57,7 +57,9 @@ type departed struct {
 const (
 	// hearsay is how long a member counts that gossip has not named.
 	hearsay = 15 * time.Second
-	// remembered is how long a member is known to be gone.
+	// remembered is how long it is known of a member that it has left. That one
+	// was taken for dead is remembered for as long as there is room: it may live,
+	// and come back when its process or its network goes on.
 	remembered = 10 * time.Minute
 	maxGone    = 4096
 	rosterTick = 100 * time.Millisecond
@@ -133,18 +135,35 @@ func (r *roster) learnOne(src source, rec *record) bool {
 func (r *roster) drop(id protocol.Member, inOrder bool) bool {
 	o := r.others[id]
 	if o == nil {
-		if _, known := r.gone[id]; inOrder && !known && len(r.gone) < maxGone {
-			r.gone[id] = departed{record: record{ID: id, State: left}, inOrder: true, at: r.node.clock.now()}
+		if g, known := r.gone[id]; inOrder && known {
+			g.inOrder = true
+			r.gone[id] = g
+		} else if inOrder {
+			r.remember(record{ID: id, State: left}, true)
 		}
 		return false
 	}
 	delete(r.others, id)
 	delete(r.kin, id)
-	if len(r.gone) < maxGone {
-		r.gone[id] = departed{record: o.record, inOrder: inOrder, at: r.node.clock.now()}
-	}
+	r.remember(o.record, inOrder)
 	r.node.events.departed(&o.record, inOrder)
 	return true
+}
+
+// remember notes that a member is gone. Where there are too many the oldest is
+// forgotten, of those that have left in order first.
+func (r *roster) remember(rec record, inOrder bool) {
+	if len(r.gone) >= maxGone {
+		var oldest protocol.Member
+		for id, g := range r.gone {
+			o, any := r.gone[oldest]
+			if !any || g.inOrder && !o.inOrder || g.inOrder == o.inOrder && g.at < o.at {
+				oldest = id
+			}
+		}
+		delete(r.gone, oldest)
+	}
+	r.gone[rec.ID] = departed{record: rec, inOrder: inOrder, at: r.node.clock.now()}
 }
 
 // settle makes links and a table of what is known now, and unlocks mu.
@@ -232,12 +251,24 @@ func lostTo(old, next *view, self protocol.Member) int {
 	return lost
 }
 
-// advance moves this node on to a state. Who is active at that moment is kin.
+// advance moves this node on to a state, if it is not that far.
 func (r *roster) advance(to state) {
+	r.move(to, func(s state) bool { return s < to })
+}
+
+// quitJoining makes a node that is joining still one that has left, and tells
+// whether it was: it has nothing to hand over, and does not turn active any more.
+func (r *roster) quitJoining() bool {
+	return r.move(left, func(s state) bool { return s == joining })
+}
+
+// move changes this node's state where the one that it has allows it, and tells
+// everybody. Who is active at the moment when this node becomes so is kin.
+func (r *roster) move(to state, allowed func(state) bool) bool {
 	r.mu.Lock()
-	if to <= r.self.State {
+	if !allowed(r.self.State) {
 		r.mu.Unlock()
-		return
+		return false
 	}
 	r.self.State = to
 	if to == active {
@@ -251,6 +282,7 @@ func (r *roster) advance(to state) {
 	r.node.tellState(r.self, r.kin, *r.linked.Load()) // before the takes that follow
 	r.settle(true, false)
 	r.node.spreadState()
+	return true
 }
 
 // Failed and left members, as gossip tells it.
@@ -320,7 +352,7 @@ func (r *roster) tick() {
 		}
 	}
 	for id, g := range r.gone {
-		if now >= g.at+remembered {
+		if now >= g.at+remembered && (g.inOrder || g.State < active) {
 			delete(r.gone, id)
 		}
 	}

@@ -41,6 +41,8 @@ const deletesAtATime = 64
 
 // deleteAll deletes every key, whatever becomes of the others.
 func (n *Node) deleteAll(ctx context.Context, sp *space, keys []string) error {
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.RequestTimeout)
+	defer cancel()
 	del := func(key string) error {
 		return n.write(ctx, &op{kind: kindDelete, space: sp, key: key, hash: sp.hasher.hash(key)})
 	}

@@ -33,6 +33,7 @@ type clearing struct {
 	gone     []Member // are not asked any longer
 	first    []Member // have not answered at all
 	wait     []Member // have not confirmed gen
+	begun    time.Duration
 	deadline time.Duration
 	resend   repeat
 }
@@ -53,7 +54,7 @@ func (c *Clears) Start(call Call, number uint32, deadline, now time.Duration, ou
 	}
 	c.next++
 	before := c.sh.Generations.Of(number)
-	x := &clearing{call: call, number: c.next, cache: number, prior: before.Count, deadline: deadline}
+	x := &clearing{call: call, number: c.next, cache: number, prior: before.Count, begun: now, deadline: deadline}
 	x.gen = c.sh.Generations.Raise(number, before)
 	c.open[x.number] = x
 	if c.table != nil {
@@ -162,13 +163,35 @@ func (c *Clears) Switch(t *Table, out *Out) {
 // Gone says that the process of a member is known to be gone.
 func (c *Clears) Gone(m Member, out *Out) {
 	for _, x := range c.open {
-		x.wait = without(x.wait, m)
-		x.first = without(x.first, m)
-		x.asked = without(x.asked, m)
-		if !contains(x.gone, m) {
-			x.gone = append(x.gone, m)
-		}
+		x.drop(m)
 		c.finish(x, out)
+	}
+}
+
+// unknownFor is how long a clear waits for a member that another one has named
+// and that does not come into this node's table.
+const unknownFor = 15 * time.Second
+
+// giveUp ends waiting for members of whom this node has not heard all the while.
+func (c *Clears) giveUp(x *clearing, now time.Duration, out *Out) {
+	if now < x.begun+unknownFor {
+		return
+	}
+	for _, m := range append([]Member(nil), x.wait...) {
+		if c.table == nil || !contains(c.table.Reach, m) {
+			x.drop(m)
+		}
+	}
+	c.finish(x, out)
+}
+
+// drop ends asking a member.
+func (x *clearing) drop(m Member) {
+	x.wait = without(x.wait, m)
+	x.first = without(x.first, m)
+	x.asked = without(x.asked, m)
+	if !contains(x.gone, m) {
+		x.gone = append(x.gone, m)
 	}
 }
 
@@ -179,6 +202,7 @@ func (c *Clears) Tick(now time.Duration, out *Out) {
 			out.answer(Answer{Call: x.call, Status: Partial, Unconfirmed: append([]Member(nil), x.wait...)})
 			x.call = 0
 		}
+		c.giveUp(x, now, out)
 		if x.resend.due(now, c.sh.Resend) {
 			c.sendAll(x, out)
 		}

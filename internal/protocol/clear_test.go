@@ -146,3 +146,24 @@ func TestTooManyClears(t *testing.T) {
 	n.clears.Start(2, ref.Cache, never, now+time.Second, &out)
 	wantStatus(t, &out, map[Call]Status{2: Overloaded})
 }
+
+// A member that only another one knows is waited for, but not for ever.
+func TestClearGivesUpUnknownMembers(t *testing.T) {
+	n := serving(t, nil)
+	var out Out
+	n.clears.Start(5, 1, now+1, now, &out)
+	for _, e := range sent(&out, Clear) {
+		n.clears.Handle(e.To, &Message{
+			Kind: Cleared, Nonce: e.Message.Nonce, Ref: e.Message.Ref, Generation: e.Message.Generation, Members: []Member{4242},
+		}, now, &out)
+	}
+	out.Reset()
+	n.clears.Tick(now+unknownFor-1, &out)
+	if len(out.Answers) != 1 || out.Answers[0].Status != Partial || n.clears.Open() != 1 {
+		t.Fatalf("answers %+v, %d clears are open", out.Answers, n.clears.Open())
+	}
+	n.clears.Tick(now+unknownFor, &out)
+	if n.clears.Open() != 0 {
+		t.Error("the clear is open still")
+	}
+}

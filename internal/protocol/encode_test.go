@@ -136,7 +136,6 @@ func (e *encoder) key(k *key) {
 		e.num(l.id)
 		e.num(l.version)
 		e.num(l.generation)
-		e.term(l.term)
 		e.bit(l.dirty)
 		e.num(uint64(len(l.waiters)))
 		for i := range l.waiters {
@@ -200,6 +199,7 @@ func (e *encoder) message(m *Message) {
 	e.num(m.Taken)
 	e.num(m.Known)
 	e.num(m.Prior)
+	e.num(m.Clears)
 	e.digest(m.Have)
 	e.num(m.Floor)
 	e.num(m.Version)

@@ -14,8 +14,7 @@ type load struct {
 	id         uint64
 	version    uint64 // 0 until the loader runs
 	generation uint64
-	term       Term
-	dirty      bool // the key was written since the version was taken
+	dirty      bool // the key was written, or the slot lost, since the version was taken
 	waiters    []Get
 }
 
@@ -39,7 +38,7 @@ func (s *Slot) load(g Get, now time.Duration, out *Out) {
 			l.waiters = append(l.waiters, g)
 			return
 		}
-		if n >= s.sh.MaxQueued {
+		if current && !l.dirty || n >= s.sh.MaxQueued {
 			out.answer(Answer{Call: g.Call, Status: Overloaded})
 			return
 		}
@@ -64,7 +63,6 @@ func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 		}
 		return
 	}
-	l.term = s.term
 	l.version = s.sh.Clock.Next(max(e.Version, s.sh.Memory.Floor(s.num)))
 	l.generation = s.sh.Generations.Of(w.call.Ref.Cache).Count
 	out.Loads = append(out.Loads, Load{Slot: s.num, ID: l.id, Ref: w.call.Ref})
@@ -88,7 +86,7 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 	if sh.off.loadVer {
 		version = sh.Clock.Next(0)
 	}
-	if r.Err == nil && s.active && (s.term == l.term || sh.off.loadTerm) && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
+	if r.Err == nil && s.active && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
 		e := cache.Entry{Kind: cache.Owned, Version: version, Generation: l.generation, Value: r.Value, Expires: until(r.TTL, now)}
 		if r.Missing {
 			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
@@ -119,6 +117,7 @@ func (s *Slot) dropUnstarted(k *key, out *Out) {
 	kept := k.loads[:0]
 	for _, l := range k.loads {
 		if l.version != 0 {
+			l.dirty = l.dirty || !s.sh.off.loadTerm // another owner may write the key
 			kept = append(kept, l)
 			continue
 		}

@@ -133,3 +133,54 @@ func TestLoadRevokesFirst(t *testing.T) {
 		t.Errorf("stored is %d, want 4", e.Value[0])
 	}
 }
+
+// A load that runs while the slot is lost and comes back takes no further
+// readers: the key may have been written by another owner in between.
+func TestLoadAcrossALoss(t *testing.T) {
+	n := serving(t, nil)
+	var out Out
+	n.slot.Get(loadBy(1, 0), now, &out)
+	id := out.Loads[0].ID
+	out.Reset()
+	sc := scenario{tabs: []tab{ownA, ownB}}
+	sc.prepare()
+	n.slot.Switch(sc.tables[1], false, now, &out)
+	out.Reset()
+	n.slot.Switch(sc.tables[0], false, now, &out)
+	for _, e := range sent(&out, Take) {
+		g := &Message{Kind: Grant, Nonce: e.Message.Nonce}
+		if e.To == member(1) { // deleted the key while it served
+			g.Term, g.Have = Term{9, member(1)}, cache.Digest{Count: 1, Sum: 1}
+			g.Content = []Item{{Ref: ref, Version: 77, Tombstone: true, Left: later}}
+		}
+		n.slot.Handle(e.To, g, now, &out)
+	}
+	if !n.slot.Active() {
+		t.Fatal("the slot is not active again")
+	}
+	out.Reset()
+	n.slot.Get(loadBy(2, 0), now, &out)
+	if len(sent(&out, Revoke)) == 0 {
+		t.Error("no new load begins")
+	}
+	out.Reset()
+	n.slot.Loaded(id, ref, Loaded{Value: values[7]}, now, &out)
+	if len(out.Answers) != 1 || out.Answers[0].Call != 1 {
+		t.Errorf("answers %+v, want one to the first reader", out.Answers)
+	}
+	if e, ok := n.mem.Peek(ref, cache.Owned); ok && !e.Tombstone {
+		t.Errorf("what the old load found is stored: %+v", e)
+	}
+}
+
+// With as many readers as may wait, one more is refused, and no second loader
+// runs.
+func TestLoadHasRoomForSoMany(t *testing.T) {
+	n := serving(t, func(sh *Shared) { sh.MaxParked = 1 })
+	var out Out
+	n.slot.Get(loadBy(1, 1), now, &out)
+	n.slot.Get(loadBy(2, 1), now, &out)
+	if len(out.Loads) != 1 || len(out.Answers) != 1 || out.Answers[0].Status != Overloaded {
+		t.Errorf("%d loads, answers %+v", len(out.Loads), out.Answers)
+	}
+}

@@ -28,6 +28,8 @@ type Generations interface {
 	// Raise makes a generation that is above g and above the cache's own,
 	// raised by this node, and returns it.
 	Raise(number uint32, above Generation) Generation
+	// Digest stands for what Append lists, the same on every node.
+	Digest() uint64
 	// Append lists the generation of every cache that was ever cleared.
 	Append(dst []CacheGeneration) []CacheGeneration
 }

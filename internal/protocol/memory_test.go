@@ -123,6 +123,8 @@ func (g *generations) Raise(_ uint32, above Generation) Generation {
 	return g.set(Generation{Count: max(g.now.Count, above.Count) + 1, Raiser: g.self})
 }
 
+func (g *generations) Digest() uint64 { return g.now.Count<<8 | uint64(g.now.Raiser) }
+
 func (g *generations) Append(dst []CacheGeneration) []CacheGeneration {
 	if g.now.Count > 0 {
 		dst = append(dst, CacheGeneration{Cache: ref.Cache, Generation: g.now})

@@ -12,10 +12,12 @@ type Kind uint8
 // The messages between the slots (and, for Clear and Cleared, the nodes) of
 // two members. All are one-way, and all may be received twice.
 const (
-	// Take asks for a slot: Nonce, Digest, and Have, what the taker has staged.
+	// Take asks for a slot: Nonce, Digest, Clears, and Have, what the taker has
+	// staged.
 	Take Kind = iota + 1
 	// Grant answers it: Nonce, Digest, Term, Spends, Taken, Known, Have, Content
-	// (or Large), Floor, Version (the giver's clock) and Generations.
+	// (or Large), Floor, Version (the giver's clock), and Generations where the
+	// giver knows others than the taker did.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
@@ -56,6 +58,7 @@ type Message struct {
 	Taken       uint64  // nonce of the take by which the sender last became active
 	Known       uint64  // highest term count that the sender knows of
 	Prior       uint64  // Cleared: the count before this clear came
+	Clears      uint64  // Take: Generations.Digest at the taker
 	Have        cache.Digest
 	Floor       uint64
 	Version     uint64

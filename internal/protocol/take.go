@@ -64,7 +64,7 @@ func (s *Slot) sendTakes(out *Out) {
 		return
 	}
 	m := Message{
-		Kind: Take, Slot: s.num, Nonce: t.nonce, Digest: s.table.Digest,
+		Kind: Take, Slot: s.num, Nonce: t.nonce, Digest: s.table.Digest, Clears: s.sh.Generations.Digest(),
 		Have: s.sh.Memory.Digest(s.num, cache.StagedOnly),
 	}
 	for _, to := range t.waiting {
@@ -146,7 +146,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 		Term: s.term, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known,
 		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(),
 	}
-	if !sh.off.genGrant {
+	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
 		g.Generations = sh.Generations.Append(nil)
 	}
 	if s.term.held() {
@@ -237,13 +237,18 @@ func (t *take) unused(spends []Spend) bool {
 	return true
 }
 
+// spentTo tells whether the copy has been granted to a member.
+func (s *Slot) spentTo(m Member) bool {
+	return slices.ContainsFunc(s.spends, func(sp Spend) bool { return sp.To == m || sp.To == 0 })
+}
+
 // maxSpends is how many takers a copy remembers. With more it counts no longer.
 const maxSpends = 8
 
 // spend notes that the copy has been granted. Of several takes of one member
 // the first is kept: its copy is used once any of them was.
 func (s *Slot) spend(to Member, nonce uint64) {
-	if slices.ContainsFunc(s.spends, func(sp Spend) bool { return sp.To == to }) {
+	if s.spentTo(to) {
 		return
 	}
 	if len(s.spends) == maxSpends {
@@ -290,14 +295,14 @@ func (s *Slot) sendDone(to []Member, out *Out) {
 
 // onDone frees what this node has of a slot that another serves. With the same
 // table, the owner has had this node's grant, and so its term is above this
-// copy's. One whose term is not comes late: the table was another meanwhile,
-// and this copy is a newer one.
+// copy's. One whose term is not, or to whose sender this copy was not granted,
+// comes late: the table was another meanwhile, and this copy is a newer one.
 func (s *Slot) onDone(from Member, m *Message) {
 	s.known = max(s.known, m.Term.Count)
 	if s.table == nil || s.table.Digest != m.Digest || s.owner != from || s.owner == s.sh.Self {
 		return
 	}
-	if m.Term.Count <= s.term.Count {
+	if m.Term.Count <= s.term.Count || s.term.held() && !s.spentTo(from) {
 		return
 	}
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)

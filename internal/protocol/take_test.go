@@ -112,6 +112,11 @@ func TestLateDoneFreesNothing(t *testing.T) {
 	}
 	newer := Term{n.slot.term.Count + 1, member(1)}
 	n.slot.Handle(member(1), &Message{Kind: Done, Digest: sc.tables[1].Digest, Term: newer}, now, &out)
+	if !n.slot.Holds() || !n.mem.has[cache.Owned] {
+		t.Fatal("a Done of one to whom the copy was not granted has freed it")
+	}
+	n.slot.Handle(member(1), &Message{Kind: Take, Nonce: 1, Digest: sc.tables[1].Digest}, now, &out)
+	n.slot.Handle(member(1), &Message{Kind: Done, Digest: sc.tables[1].Digest, Term: newer}, now, &out)
 	if n.slot.Holds() || n.mem.has[cache.Owned] {
 		t.Error("the Done has not freed the copy")
 	}

@@ -202,8 +202,9 @@ func (s *Slot) commit(w *write, now time.Duration) {
 		e.Tombstone, e.Value = true, nil
 		e.Expires = max(now+sh.Tombstone, old.Expires)
 	}
-	if _, err := sh.Memory.Put(c.Ref, e); err != nil {
-		// What cannot be kept must not leave the old value behind.
+	if res, err := sh.Memory.Put(c.Ref, e); err != nil || res != cache.Stored {
+		// What cannot be kept, or is over already, must not leave an old value
+		// behind.
 		sh.Memory.Drop(c.Ref, cache.AllKinds)
 		sh.Memory.RaiseFloor(s.num, e.Version)
 	}
