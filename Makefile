@@ -5,6 +5,7 @@ SEARCH_TIMEOUT ?= 12h
 # 3 million states are about 4 GiB of memory, for each of two searches at a time.
 SEARCH_MAX ?= 3000000
 COHERENCE_FOR ?= 60s
+SEEDS ?= 100
 FUZZTIME ?= 30s
 
 .PHONY: test
@@ -15,7 +16,11 @@ test: ## everything that has to be green
 	$(GO) test -race -count=1 -timeout 14m ./...
 	cd bench && $(GO) test -race -count=1 ./...
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
-	$(GO) test -tags faults -count=1 -v -run TestCoherenceNeedsRules ./cluster
+	$(GO) test -tags faults -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules' ./cluster
+
+.PHONY: sim
+sim: ## whole clusters in simulation, SEEDS scenarios of each kind
+	$(GO) test -count=1 -timeout 4h -v -run TestSim ./cluster -sim.seeds $(SEEDS)
 
 .PHONY: demo
 demo: ## three nodes as three processes play a story and check it

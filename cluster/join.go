@@ -77,6 +77,7 @@ func (n *Node) copyAhead(ctx context.Context) bool {
 		}
 	}
 	n.eachLink(from, func(l *link, slots []int) {
+		n.awaitLink(ctx, l)
 		if err := n.copyFrom(ctx, l, slots); err != nil && ctx.Err() == nil {
 			n.log.Warn("cluster: copying ahead failed: the rest comes with the switch", "member", l.name, "err", err)
 		}
@@ -101,6 +102,14 @@ func (n *Node) eachLink(slots map[*link][]int, f func(*link, []int)) {
 	for range slots {
 		<-done
 	}
+}
+
+// awaitLink waits until a link has a connection, for as long as making one may
+// take.
+func (n *Node) awaitLink(ctx context.Context, l *link) {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	n.until(ctx, func() bool { return l.conn.Load() != nil })
 }
 
 // nameIsFree waits until no other living member has this node's name: one that

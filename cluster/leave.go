@@ -115,6 +115,7 @@ func (n *Node) copyOut(ctx context.Context) {
 		}
 	}
 	n.eachLink(slots, func(l *link, list []int) {
+		n.awaitLink(ctx, l)
 		if err := n.pushTo(ctx, l, list); err != nil && ctx.Err() == nil {
 			n.log.Warn("cluster: copying ahead failed: the rest goes with the switch", "member", l.name, "err", err)
 		}

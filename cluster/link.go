@@ -34,7 +34,10 @@ const stateEntry = 0xff
 const (
 	maxOutbox = 8 << 20 // bytes of messages that wait for one member
 	maxBatch  = 1 << 20 // bytes of them in a frame
-	dialFor   = 2 * time.Second
+	// dialFor bounds a dial. The first ones get less: where the first packet of a
+	// connection is lost TCP repeats it only after a second.
+	dialFor      = 2 * time.Second
+	firstDialFor = 250 * time.Millisecond
 )
 
 var errNoConnection = fmt.Errorf("cluster: no connection yet: %w", wire.ErrNotSent)
@@ -116,14 +119,16 @@ func (l *link) poke() {
 }
 
 func (l *link) run(ctx context.Context) {
-	wait := firstRedial
+	wait, atMost := firstRedial, firstDialFor
 	for ctx.Err() == nil {
-		c, err := l.dial(ctx)
+		c, err := l.dial(ctx, atMost)
 		if err != nil {
+			atMost = min(2*atMost, dialFor)
 			l.n.log.Debug("cluster: cannot reach member", "member", l.name, "addr", l.addr, "err", err)
 			l.rest(ctx, &wait)
 			continue
 		}
+		atMost = firstDialFor
 		l.conn.Store(c)
 		l.n.progress()
 		began := l.n.clock.now()
@@ -151,8 +156,8 @@ func (l *link) rest(ctx context.Context, wait *time.Duration) {
 
 // dial connects, and finds out whether the one who answers is the member. If
 // it is another run, the member's process is gone.
-func (l *link) dial(ctx context.Context) (*wire.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, dialFor)
+func (l *link) dial(ctx context.Context, atMost time.Duration) (*wire.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, atMost)
 	defer cancel()
 	c, err := wire.Dial(ctx, l.addr, l.n.wire, l.n.serve)
 	if err != nil {

@@ -25,6 +25,12 @@ type simulation struct {
 	start   time.Time
 	hosts   int
 	near    time.Duration
+	secret  string
+	change  func(*Config)   // of every node, if not nil
+	links   func() sim.Link // what every way to and from a new host is like, if not nil
+
+	wantsFaults bool         // errors are counted, not reported
+	faults      atomic.Int64 // how many
 
 	mu    sync.RWMutex // guards nodes
 	nodes []*simNode   // those that calls may be made on
@@ -41,11 +47,12 @@ type simNode struct {
 
 const simPort = ":7946"
 
-// simulate runs f in a bubble, and checks what its clients have seen. All nodes
-// are closed then, and no goroutine may be left.
-func simulate(t *testing.T, seed uint64, link sim.Link, f func(s *simulation)) {
+// simulate runs f in a bubble, closes all nodes, and checks what clients have
+// seen. No goroutine may be left then: synctest panics if one is, be it only
+// asleep.
+func simulate(t *testing.T, seed uint64, link sim.Link, f func(s *simulation)) *simulation {
 	t.Helper()
-	real := time.Now()
+	begin := time.Now()
 	var s *simulation
 	var took time.Duration
 	synctest.Test(t, func(t *testing.T) {
@@ -58,11 +65,26 @@ func simulate(t *testing.T, seed uint64, link sim.Link, f func(s *simulation)) {
 		f(s)
 		took = time.Since(s.start)
 	})
+	s.t = t
 	for _, key := range s.history.wrong(t) {
-		t.Errorf("%s: a stale read:\n%s", key, s.history.tail(key, 40))
+		s.errorf("%s: a stale read:\n%s", key, s.history.tail(key, 40))
 	}
-	simTotals.add(took, time.Since(real), s.history.calls())
-	t.Logf("seed %d: %v of virtual time in %v, %d random calls", seed, took.Round(time.Millisecond), time.Since(real).Round(time.Millisecond), s.history.calls())
+	simTotals.add(took, time.Since(begin), s.history.calls())
+	if !s.wantsFaults {
+		t.Logf("seed %d: %v of virtual time in %v, %d random calls", seed,
+			took.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), s.history.calls())
+	}
+	return s
+}
+
+// errorf reports what should not be.
+func (s *simulation) errorf(format string, args ...any) {
+	s.t.Helper()
+	if s.wantsFaults {
+		s.faults.Add(1)
+		return
+	}
+	s.t.Errorf(format, args...)
 }
 
 // simTotals is what all simulations of the run came to.
@@ -90,7 +112,7 @@ func (s *simulation) closeAll() {
 	for _, n := range s.all() {
 		wg.Go(func() {
 			if err := n.Close(); err != nil {
-				s.t.Errorf("closing %s: %v", n.Name(), err)
+				s.errorf("closing %s: %v", n.Name(), err)
 			}
 		})
 	}
@@ -115,13 +137,22 @@ func (s *simulation) addrs() []string {
 // host adds a host; what has no secret must be on loopback addresses.
 func (s *simulation) host() *sim.Host {
 	s.hosts++
-	return s.net.Host(fmt.Sprint("host", s.hosts), fmt.Sprintf("127.1.%d.%d", s.hosts/250, s.hosts%250+1))
+	h := s.net.Host(fmt.Sprint("host", s.hosts), fmt.Sprintf("127.1.%d.%d", s.hosts/250, s.hosts%250+1))
+	if s.links != nil {
+		for _, o := range s.net.Hosts() {
+			if o != h.Name() {
+				s.net.SetLink(h.Name(), o, s.links())
+				s.net.SetLink(o, h.Name(), s.links())
+			}
+		}
+	}
+	return h
 }
 
 // config lets a node live in a process.
 func (s *simulation) config(name string, h *sim.Host, p *sim.Process, join []string) Config {
 	return Config{
-		Name: name, Bind: h.Addr() + simPort, Join: join, NearTTL: s.near, Memory: 64 << 20, Logger: testLogger(name),
+		Name: name, Bind: h.Addr() + simPort, Join: join, NearTTL: s.near, Secret: s.secret, Memory: 64 << 20, Logger: testLogger(name),
 		listen: p.Listen, dial: p.Dial,
 		transport: func(bind string) (memberlist.Transport, error) {
 			t, err := p.Transport(bind)
@@ -133,14 +164,16 @@ func (s *simulation) config(name string, h *sim.Host, p *sim.Process, join []str
 	}
 }
 
-// start starts a node on a host and returns before it is active. No calls are
+// startOn starts a node on a host and returns before it is active. No calls are
 // made on it yet, but it is closed in the end.
 func (s *simulation) startOn(h *sim.Host, name string, join []string, change func(*Config)) *simNode {
 	s.t.Helper()
 	p := h.Process()
 	cfg := s.config(name, h, p, join)
-	if change != nil {
-		change(&cfg)
+	for _, f := range []func(*Config){s.change, change} {
+		if f != nil {
+			f(&cfg)
+		}
 	}
 	node, err := Start(context.Background(), cfg)
 	if err != nil {
@@ -185,7 +218,7 @@ func (s *simulation) leave(n *simNode) {
 	s.t.Helper()
 	s.drop(n)
 	if err := n.Leave(context.Background()); err != nil {
-		s.t.Errorf("%s leaves: %v", n.Name(), err)
+		s.errorf("%s leaves: %v", n.Name(), err)
 	}
 }
 
@@ -209,6 +242,26 @@ func (s *simulation) agreed() {
 	waitAgreed(s.t, nodes...)
 }
 
+// linked waits until every node has a connection to every other.
+func (s *simulation) linked() {
+	s.t.Helper()
+	nodes := s.all()
+	eventually(s.t, "all are connected", func() bool {
+		for _, n := range nodes {
+			up := 0
+			for _, l := range *n.members.linked.Load() {
+				if l.conn.Load() != nil {
+					up++
+				}
+			}
+			if up < len(nodes)-1 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // fill sets entries that must not be lost, from all nodes.
 func (s *simulation) fill(count int) {
 	s.t.Helper()
@@ -219,7 +272,7 @@ func (s *simulation) fill(count int) {
 		wg.Go(func() {
 			for i := w; i < count; i += writers {
 				if err := nodes[i%len(nodes)].keep.Set(context.Background(), kept(i), []byte(kept(i))); err != nil {
-					s.t.Errorf("filling: %v", err)
+					s.errorf("filling: %v", err)
 				}
 			}
 		})
@@ -238,7 +291,7 @@ func (s *simulation) lost(n *simNode, count int) int {
 	}
 	got, err := n.keep.GetMany(context.Background(), keys)
 	if err != nil {
-		s.t.Errorf("reading all: %v", err)
+		s.errorf("reading all: %v", err)
 	}
 	lost := 0
 	for _, k := range keys {
@@ -254,7 +307,7 @@ func (s *simulation) noneLost(count int) {
 	s.t.Helper()
 	for _, n := range s.all() {
 		if lost := s.lost(n, count); lost > 0 {
-			s.t.Errorf("%s: %d of %d entries are lost", n.Name(), lost, count)
+			s.errorf("%s: %d of %d entries are lost", n.Name(), lost, count)
 		}
 	}
 }

@@ -3,8 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -14,12 +14,6 @@ import (
 	"github.com/peercache/peercache/internal/sim"
 )
 
-var (
-	simSeed  = flag.Uint64("sim.seed", 0, "run only the random simulation of this seed")
-	simSeeds = flag.Int("sim.seeds", 12, "how many random simulations to run")
-	simFrom  = flag.Uint64("sim.from", 0, "the first one's seed; 0: any")
-)
-
 // scenario is an orderly life of a cluster, made from a seed.
 type scenario struct {
 	*simulation
@@ -27,6 +21,8 @@ type scenario struct {
 	most    int
 	entries int
 	names   int
+	changes int  // joins and leaves
+	uneven  bool // the ways between hosts differ, by up to a hundred times
 	story   []string
 }
 
@@ -34,13 +30,32 @@ func (s *scenario) say(format string, args ...any) {
 	s.story = append(s.story, fmt.Sprintf("%10v ", time.Since(s.start).Round(time.Microsecond))+fmt.Sprintf(format, args...))
 }
 
+// maxChanges bounds a scenario by what costs most: tables for everybody.
+const maxChanges = 8
+
 // newScenario draws what stays the same all the time.
 func newScenario(s *simulation) *scenario {
 	sc := &scenario{simulation: s, r: rand.New(rand.NewPCG(s.seed, 1))}
 	s.near = []time.Duration{-1, 100 * time.Millisecond, time.Second, DefaultNearTTL}[sc.r.IntN(4)]
 	sc.most = 1 + sc.r.IntN(7)
 	sc.entries = 100 + sc.r.IntN(400)
+	if sc.r.IntN(4) == 0 {
+		sc.secret = "a secret of the simulation"
+	}
+	if sc.r.IntN(2) == 0 {
+		sc.uneven = true
+		s.links = uneven(rand.New(rand.NewPCG(s.seed, 5)))
+	}
 	return sc
+}
+
+// uneven makes ways that are as fast as a LAN's, or up to a hundred times
+// slower, so that messages between three nodes come in the oddest orders.
+func uneven(r *rand.Rand) func() sim.Link {
+	return func() sim.Link {
+		latency := time.Duration(200*math.Pow(100, r.Float64())) * time.Microsecond
+		return sim.Link{Latency: latency, Jitter: latency}
+	}
 }
 
 func (s *scenario) name() string {
@@ -51,7 +66,7 @@ func (s *scenario) name() string {
 // run lives through all of it.
 func (s *scenario) run() {
 	first := 1 + s.r.IntN(s.most)
-	s.say("%d nodes at first, %d at most, near copies for %v", first, s.most, s.near)
+	s.say("%d nodes at first, %d at most, near copies for %v, uneven links: %v, secret: %q", first, s.most, s.near, s.uneven, s.secret)
 	for range first {
 		s.join(s.name())
 	}
@@ -62,7 +77,7 @@ func (s *scenario) run() {
 	for i := range 2 + s.r.IntN(6) {
 		clients.Go(func() { s.client(ctx, i) })
 	}
-	for range 3 + s.r.IntN(4) {
+	for steps := 3 + s.r.IntN(4); steps > 0 && s.changes < maxChanges; steps-- {
 		time.Sleep(time.Duration(s.r.IntN(400)) * time.Millisecond)
 		s.step()
 	}
@@ -84,6 +99,7 @@ func (s *scenario) step() {
 	switch what := s.r.IntN(6); {
 	case what == 0 && len(nodes)+1 < s.most:
 		s.say("two join at once")
+		s.changes += 2
 		var wg sync.WaitGroup
 		for range 2 {
 			name, h := s.name(), s.host()
@@ -93,9 +109,11 @@ func (s *scenario) step() {
 	case what <= 1 && len(nodes) < s.most:
 		name := s.name()
 		s.say("%s joins", name)
+		s.changes++
 		s.join(name)
 	case what == 2 && len(nodes) > 2:
 		s.say("two leave at once")
+		s.changes += 2
 		var wg sync.WaitGroup
 		for range 2 {
 			n := s.pick(s.r)
@@ -106,9 +124,11 @@ func (s *scenario) step() {
 	case what == 3 && len(nodes) > 1:
 		n := s.pick(s.r)
 		s.say("%s leaves", n.Name())
+		s.changes++
 		s.leave(n)
 	case what == 4 && len(nodes) > 1:
 		s.say("all are restarted, one after another")
+		s.changes += 2 * len(nodes)
 		for _, n := range nodes {
 			s.leave(n)
 			s.joinOn(n.host, n.Name())
@@ -147,6 +167,15 @@ func (s *simulation) call(id int, r *rand.Rand) {
 	ctx := context.Background()
 	var err error
 	switch p := r.IntN(1000); {
+	case p < 100:
+		keys := []string{key, fmt.Sprintf("hot%d/%d", r.IntN(4), epoch/4)}
+		var got map[string][]byte
+		if got, err = n.c.GetMany(ctx, keys); err == nil {
+			for i, key := range keys { // as two clients, since they are two calls
+				s.history.add(id+100*i, key, input{}, string(got[key]), begin, s.history.now())
+			}
+			return
+		}
 	case p < 700:
 		var v []byte
 		if v, err = n.c.Get(ctx, key); err == nil || errors.Is(err, ErrNotFound) {
@@ -169,7 +198,7 @@ func (s *simulation) call(id int, r *rand.Rand) {
 		s.history.clear(id, begin, end)
 	}
 	if err != nil && !errors.Is(err, ErrClosed) {
-		s.t.Errorf("after %v: a call on %s failed: %v", time.Since(s.start), n.Name(), err)
+		s.errorf("after %v: a call on %s failed: %v", time.Since(s.start), n.Name(), err)
 	}
 }
 
@@ -185,31 +214,16 @@ func (s *simulation) wrote(id int, key, value string, begin int64, err error) {
 // restarted, alone and together, no call fails, no read is stale, and nothing is
 // lost. A seed that fails is run again with -sim.seed.
 func TestSimOrderly(t *testing.T) {
-	from := *simFrom
-	if from == 0 {
-		from = rand.Uint64() >> 20
-	}
-	seeds := *simSeeds
-	if *simSeed != 0 {
-		from, seeds = *simSeed, 1
-	}
-	for i := range seeds {
-		seed := from + uint64(i)
-		ok := t.Run(fmt.Sprint("seed", seed), func(t *testing.T) {
-			var sc *scenario
-			defer func() {
-				if t.Failed() && sc != nil {
-					t.Logf("go test -run TestSimOrderly ./cluster -sim.seed %d\n%s", seed, strings.Join(sc.story, "\n"))
-				}
-			}()
-			simulate(t, seed, sim.LAN(), func(s *simulation) {
-				sc = newScenario(s)
-				sc.run()
-			})
+	eachSeed(t, 0, func(t *testing.T, seed uint64) {
+		var sc *scenario
+		defer func() {
+			if t.Failed() && sc != nil {
+				t.Log(strings.Join(sc.story, "\n"))
+			}
+		}()
+		simulate(t, seed, sim.LAN(), func(s *simulation) {
+			sc = newScenario(s)
+			sc.run()
 		})
-		if !ok && seeds > 50 {
-			break
-		}
-	}
-	t.Log(&simTotals)
+	})
 }

@@ -1,0 +1,59 @@
+package cluster
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	simSeed  = flag.Uint64("sim.seed", 0, "run each random simulation with this seed only")
+	simSeeds = flag.Uint64("sim.seeds", 0, "with how many seeds; 0: a few, or as many as begin within -sim.for")
+	simFor   = flag.Duration("sim.for", 8*time.Second, "real time")
+	simFrom  = flag.Uint64("sim.from", 0, "the first seed; 0: any")
+)
+
+// eachSeed runs a simulation with few seeds (0: for -sim.for), as many at a time
+// as there are processors. None is begun after one has failed.
+func eachSeed(t *testing.T, few uint64, run func(*testing.T, uint64)) {
+	first := *simFrom
+	if first == 0 {
+		first = 1 + rand.Uint64()>>24
+	}
+	if *simSeeds > 0 {
+		few = *simSeeds
+	}
+	if *simSeed != 0 {
+		first, few = *simSeed, 1
+	}
+	begin := time.Now()
+	var next atomic.Uint64
+	var failed atomic.Bool
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for !failed.Load() {
+				num := next.Add(1) - 1
+				if few > 0 && num >= few || few == 0 && time.Since(begin) > *simFor {
+					return
+				}
+				t.Run(fmt.Sprint("seed", first+num), func(t *testing.T) {
+					defer func() {
+						if t.Failed() {
+							failed.Store(true)
+							t.Logf("again: go test -run '^%s$' ./cluster -sim.seed %d", t.Name()[:len(t.Name())-len(fmt.Sprint("/seed", first+num))], first+num)
+						}
+					}()
+					run(t, first+num)
+				})
+			}
+		})
+	}
+	workers.Wait()
+	t.Log("simulated so far: ", &simTotals)
+}
