@@ -12,12 +12,12 @@ func (s *Store) SetDecoded(ref Ref, version uint64, decoded any) {
 	t := sh.moment()
 	for kind := Owned; kind <= Near; kind++ {
 		if r := sh.live(kind, &ref, &t); r != nil && r.version == version && !r.tombstone() {
-			sh.setDecoded(ref.Hash, r, decoded, &t)
+			sh.setDecoded(r, decoded, &t)
 		}
 	}
 }
 
-func (s *shard) setDecoded(hash uint64, r *record, decoded any, t *moment) {
+func (s *shard) setDecoded(r *record, decoded any, t *moment) {
 	switch {
 	case r.decoded() == nil && decoded == nil:
 		return
@@ -26,13 +26,14 @@ func (s *shard) setDecoded(hash uint64, r *record, decoded any, t *moment) {
 		if r.kind() == Near && s.held[Owned].bytes+r.cost()+more > s.share {
 			return
 		}
-		s.held[r.kind()].use(hash) // so that it is not the one to go
+		s.held[r.kind()].use(r) // so that it is not the one to go
 		s.makeRoom(more, r.kind(), r, t)
 	}
-	s.discount(hash, r)
-	if r.extra == nil {
-		r.extra = &extra{}
+	s.discount(r)
+	if x := (extra{leaseEnd: r.leaseEnd(), decoded: decoded}); x != (extra{}) {
+		r.extra.Store(&x)
+	} else {
+		r.extra.Store(nil)
 	}
-	r.extra.decoded = decoded
-	s.count(hash, r)
+	s.count(r)
 }

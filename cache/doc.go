@@ -5,10 +5,15 @@
 //
 // A Store has a power of two of shards (shard.go), each under one mutex. A key
 // comes with its 64-bit hash; the hash's lowest 14 bits are its slot, and a slot
-// lies wholly in one shard. In its shard an entry is a record (record.go) that a
-// simplelru.LRU of its kind finds by the hash (holding.go), and that a list of
-// its slot and kind goes through (slot.go, link.go), so that what is done with a
-// slot costs what the slot has and no more. A local hit is in get.go.
+// lies wholly in one shard. An entry is a record (record.go). The index
+// (index.go) has a small hash table of records for each slot and kind, so that
+// what is done with a slot costs what the slot has and no more, and the shard
+// has each kind's records in the order in which they are to go (holding.go).
+//
+// A local hit (get.go) takes no lock: it finds the record in the index, whose
+// places are loaded atomically, and a record does not change while it is there.
+// Whoever changes something has the shard's lock, and the index says so before
+// the lock is released. A miss is looked up once more with the lock.
 //
 // An entry is live until its time is over, its near copy's lease has ended, or
 // its cache has been cleared (generation.go). What is dead is never given out;
@@ -27,11 +32,21 @@
 //
 // Each shard has an equal share of the budget. An entry is charged with its
 // key, its value, the value once more where a decoded one is kept, and Overhead
-// bytes. (A shard's map and links never get smaller while it has an entry, so
-// many small entries that give way to few large ones leave up to 52 bytes each
+// bytes. (The map of a shard's LRU never gets smaller while it has an entry, so
+// many small entries that give way to few large ones leave up to 36 bytes each
 // behind.) Where room is needed, near copies go first, then staged ones, then
-// owned ones, of each kind the least recently used; neither a near nor a staged
-// copy ever makes an owned one go. That near copies go first is not measured
-// against anything: they can be had again for one request, and what the owner
-// gives up is lost.
+// owned ones; neither a near nor a staged copy ever makes an owned one go. That
+// near copies go first is not measured against anything: they can be had again
+// for one request, and what the owner gives up is lost.
+//
+// Of each kind the order is that of golang-lru's simplelru with a second chance
+// (Corbato 1968): Put and SetDecoded move an entry to the front at once, but a
+// hit, which has no lock, only marks the entry, unless it is marked already. The
+// last one is moved to the front instead of going if it is marked and live, and
+// loses the mark; after 16 of these one goes all the same, so that an eviction
+// costs no more than that.
+// TestHitRatio compares this with an exact LRU: 0.6934 and 0.6866 of the draws
+// of a Zipf distribution are hits, 0.5169 and 0.5120 with scans in between,
+// 0.6531 and 0.6532 where it drifts, 0.7493 and 0.7457 with keys most of which
+// were asked for not long ago.
 package cache

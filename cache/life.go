@@ -42,12 +42,12 @@ func (s *shard) endOf(cacheNumber uint32, generation uint64, until time.Duration
 }
 
 // bury removes a record that has ended.
-func (s *shard) bury(hash uint64, r *record, e end) {
+func (s *shard) bury(r *record, e end) {
 	k := &s.held[r.kind()]
 	if e == cleared {
 		k.cleared++
 	} else {
 		k.expirations++
 	}
-	s.remove(hash, r)
+	s.remove(r)
 }

@@ -60,25 +60,33 @@ func checkShard(t *testing.T, sh *shard) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	var bytes int64
-	tombstones, linked := 0, 0
+	tombstones := 0
 	for kind := range Kind(kindCount) {
 		k := &sh.held[kind]
 		var kindBytes int64
 		count := 0
+		which := sh.number(t)
 		for n := range sh.slots {
 			l := &sh.slots[n].lists[kind]
+			number := n<<sh.store.shift | which
+			tab := sh.store.index[kind][number].Load()
+			if tab == nil && *l == (list{}) {
+				continue
+			}
 			var sum uint64
 			var here uint32
-			before := handle(0)
-			for h := l.head; h != 0; h = sh.links.at(h).next {
-				at := sh.links.at(h)
-				r := k.linked(at.hash, h)
-				if r.link != h || at.prev != before || sh.slot(at.hash) != &sh.slots[n] || r.kind() != kind {
-					t.Fatalf("a %s record is not where its link says", kind)
+			sh.each(number, kind, func(r *record) {
+				if int(r.hash%Slots) != number || r.kind() != kind {
+					t.Fatalf("a %s record is in the table of another slot or kind", kind)
 				}
-				before = h
+				if ref := r.ref(); sh.find(kind, &ref) != r {
+					t.Fatalf("%s %v is in the index and not found", kind, ref)
+				}
+				if !k.lru.Contains(r) {
+					t.Fatalf("%s %v is not in the LRU", kind, r.ref())
+				}
 				here++
-				sum += mark(at.hash, r.version)
+				sum += mark(r.hash, r.version)
 				kindBytes += r.cost()
 				if r.tombstone() {
 					tombstones++
@@ -86,21 +94,19 @@ func checkShard(t *testing.T, sh *shard) {
 				if sh.slots[n].due > r.until() {
 					t.Fatalf("a slot is due at %v, one of its records at %v", sh.slots[n].due, r.until())
 				}
-			}
+			})
 			if here != l.count || sum != l.sum {
 				t.Fatalf("a list has %d records with sum %x and says %d and %x", here, sum, l.count, l.sum)
 			}
+			if tab != nil {
+				checkTable(t, sh.store, tab, int(here))
+			}
 			count += int(here)
 		}
-		held := k.lru.Len()
-		for _, same := range k.more {
-			held += len(same)
-		}
-		if count != k.count || held != k.count || kindBytes != k.bytes {
-			t.Fatalf("%s: %d records linked, %d held, %d bytes; counted %d and %d bytes", kind, count, held, kindBytes, k.count, k.bytes)
+		if held := k.lru.Len(); count != k.count || held != k.count || kindBytes != k.bytes {
+			t.Fatalf("%s: %d records in the index, %d in the LRU, %d bytes; counted %d and %d bytes", kind, count, held, kindBytes, k.count, k.bytes)
 		}
 		bytes += kindBytes
-		linked += count
 	}
 	if bytes != sh.bytes || tombstones != sh.tombstones {
 		t.Fatalf("%d bytes and %d tombstones; counted %d and %d", bytes, tombstones, sh.bytes, sh.tombstones)
@@ -108,11 +114,49 @@ func checkShard(t *testing.T, sh *shard) {
 	if sh.bytes > sh.share {
 		t.Fatalf("%d bytes are over the share of %d", sh.bytes, sh.share)
 	}
-	free := 0
-	for h := sh.links.free; h != 0; h = sh.links.at(h).next {
-		free++
+}
+
+// number returns which shard of its store this is.
+func (s *shard) number(t *testing.T) int {
+	for i := range s.store.shards {
+		if &s.store.shards[i] == s {
+			return i
+		}
 	}
-	if all := len(sh.links.chunks) * chunkLen; all > 0 && all != linked+free+1 {
-		t.Fatalf("%d links: %d used, %d free", all, linked, free)
+	t.Fatal("a shard is not one of its store")
+	return 0
+}
+
+// checkTable compares the tags and the counts of a table that has so many
+// records with where they lie.
+func checkTable(t *testing.T, s *Store, tab *table, records int) {
+	n := len(tab.buckets)
+	if records == 0 || records > holds(n) || fit(n, records) != n {
+		t.Fatalf("%d records in %d buckets", records, n)
+	}
+	passed := make([]uint64, n)
+	for b := range tab.buckets {
+		at := &tab.buckets[b]
+		for p := range at.places {
+			tag, r := at.tags.Load()>>(8*p)&0xff, at.places[p].Load()
+			if r == nil {
+				if tag != 0 {
+					t.Fatal("an empty place has a tag")
+				}
+				continue
+			}
+			sp := s.spot(r.hash)
+			if tag != sp.tag {
+				t.Fatalf("a record of tag %x has %x", sp.tag, tag)
+			}
+			for x := sp.home(tab.buckets); x != b; x = (x + 1) % n {
+				passed[x]++
+			}
+		}
+	}
+	for b := range tab.buckets {
+		if got := tab.buckets[b].tags.Load() >> passedBits; got != passed[b] && got != passedMax {
+			t.Fatalf("%d records passed a bucket by, and it says %d", passed[b], got)
+		}
 	}
 }

@@ -2,31 +2,33 @@ package cache
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
 
-// record is an entry as it lies in memory. There may be millions, so a string
-// or a slice is kept as a pointer and a short length, the hash is the LRU's key
-// and the link's, and what few entries have is apart: so it is one cache line.
-// (As a value in the LRU's elements records would take 16 bytes less, but they
-// are copied by every look-up; that was measured to cost a tenth of the time
-// of a hit.) The shard's lock guards it.
+// record is an entry as it lies in memory. There may be millions, so a slice is
+// kept as a pointer and a short length, the key lies right behind, and what few
+// entries have is apart: so it is one cache line.
+//
+// Readers look at records without a lock. So once a record is in the index,
+// nothing of it changes but touched and extra: an overwrite is another record.
 type record struct {
-	key        *byte
-	value      *byte
-	extra      *extra
+	hash       uint64
 	version    uint64
 	generation uint64
 	expires    time.Duration
-	link       handle
+	value      *byte
+	extra      atomic.Pointer[extra]
+	size       uint32        // of the value
+	touched    atomic.Uint32 // 1 if a Get has found it since it was last moved in the LRU
 	cache      uint32
-	size       uint32 // of the value
 	keyLen     uint16
 	bits       uint8
 }
 
-// extra is what near copies and entries with a decoded value have besides.
+// extra is what near copies and entries with a decoded value have besides. It
+// does not change; the shard's lock is held to put another in its place.
 type extra struct {
 	leaseEnd time.Duration
 	decoded  any
@@ -45,23 +47,30 @@ const (
 func (r *record) kind() Kind      { return Kind(r.bits & kindBits) }
 func (r *record) tombstone() bool { return r.bits&bitTombstone != 0 }
 
-// keyString and bytes give back what newRecord and set were given: the
-// pointers came from slices of these lengths.
-func (r *record) keyString() string { return unsafe.String(r.key, int(r.keyLen)) }
-func (r *record) bytes() []byte     { return unsafe.Slice(r.value, int(r.size)) }
+// keyString and bytes give back what newRecord was given: the key is where
+// newRecord put it, the value's pointer came from a slice of that length.
+func (r *record) keyString() string {
+	room := unsafe.Add(unsafe.Pointer(r), unsafe.Sizeof(*r))
+	if r.keyLen > maxInline {
+		room = *(*unsafe.Pointer)(room)
+	}
+	return unsafe.String((*byte)(room), int(r.keyLen))
+}
+
+func (r *record) bytes() []byte { return unsafe.Slice(r.value, int(r.size)) }
 
 func (r *record) decoded() any {
-	if r.extra == nil {
-		return nil
+	if x := r.extra.Load(); x != nil {
+		return x.decoded
 	}
-	return r.extra.decoded
+	return nil
 }
 
 func (r *record) leaseEnd() time.Duration {
-	if r.extra == nil {
-		return 0
+	if x := r.extra.Load(); x != nil {
+		return x.leaseEnd
 	}
-	return r.extra.leaseEnd
+	return 0
 }
 
 // until returns when the record's time is over.
@@ -80,11 +89,11 @@ func untilOf(kind Kind, expires, leaseEnd time.Duration) time.Duration {
 	return end
 }
 
-// newRecord returns a record for a key; its content is still to be set. The key
-// is copied to right behind the record: a look-up then misses the processor's
+// newRecord returns a record of an entry, without a decoded value. The key is
+// copied to right behind the record: a look-up then misses the processor's
 // caches once less, and what the caller's key is a part of is not kept in
 // memory. Long keys are an allocation of their own.
-func newRecord(ref *Ref, h handle) *record {
+func newRecord(ref *Ref, e *Entry) *record {
 	var r *record
 	var room []byte
 	switch n := len(ref.Key); {
@@ -100,16 +109,35 @@ func newRecord(ref *Ref, h handle) *record {
 	case n <= 64:
 		x := new(record64)
 		r, room = &x.record, x.room[:]
-	case n <= 128:
+	case n <= maxInline:
 		x := new(record128)
 		r, room = &x.record, x.room[:]
 	default:
-		r, room = new(record), make([]byte, n)
+		x := new(recordLong)
+		room = make([]byte, n)
+		x.room = unsafe.Pointer(unsafe.SliceData(room))
+		r = &x.record
 	}
 	copy(room, ref.Key)
-	r.key, r.keyLen, r.cache, r.link = unsafe.SliceData(room), uint16(len(ref.Key)), ref.Cache, h
+	r.hash, r.cache, r.keyLen = ref.Hash, ref.Cache, uint16(len(ref.Key))
+	r.version, r.generation, r.expires = e.Version, e.Generation, e.Expires
+	r.bits = uint8(e.Kind)
+	if e.Tombstone {
+		r.bits |= bitTombstone
+	} else {
+		r.value, r.size = unsafe.SliceData(e.Value), uint32(len(e.Value))
+	}
+	if e.Negative {
+		r.bits |= bitNegative
+	}
+	if e.Kind == Near {
+		r.extra.Store(&extra{leaseEnd: e.LeaseEnd})
+	}
 	return r
 }
+
+// maxInline is the longest key that lies behind its record.
+const maxInline = 128
 
 // Records with room for a key, of sizes that the allocator has.
 type (
@@ -131,34 +159,20 @@ type (
 	}
 	record128 struct {
 		record
-		room [128]byte
+		room [maxInline]byte
+	}
+	recordLong struct {
+		record
+		room unsafe.Pointer // to the key's bytes
 	}
 )
-
-// set gives the record an entry's content, without a decoded value.
-func (r *record) set(e *Entry) {
-	r.version, r.generation, r.expires = e.Version, e.Generation, e.Expires
-	r.bits = uint8(e.Kind)
-	r.value, r.size, r.extra = nil, 0, nil
-	if e.Tombstone {
-		r.bits |= bitTombstone
-	} else {
-		r.value, r.size = unsafe.SliceData(e.Value), uint32(len(e.Value))
-	}
-	if e.Negative {
-		r.bits |= bitNegative
-	}
-	if e.Kind == Near {
-		r.extra = &extra{leaseEnd: e.LeaseEnd}
-	}
-}
 
 func (r *record) is(cacheNumber uint32, key string) bool {
 	return r.cache == cacheNumber && r.keyString() == key
 }
 
-func (r *record) ref(hash uint64) Ref {
-	return Ref{Hash: hash, Cache: r.cache, Key: r.keyString()}
+func (r *record) ref() Ref {
+	return Ref{Hash: r.hash, Cache: r.cache, Key: r.keyString()}
 }
 
 func (r *record) entry() Entry {

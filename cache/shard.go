@@ -6,16 +6,15 @@ import (
 )
 
 // shardPad makes a shard a whole number of cache lines (where a word has 64
-// bits), so that what a hit writes, the lock and the first counters, is in one
-// line and shares it with no other shard. TestShardSize sees to it.
-const shardPad = 8 + 128
+// bits), so that the locks of two are not in the same one. TestShardSize sees
+// to it.
+const shardPad = 56 + 8
 
 // shard is one part of a store, with the whole of some slots.
 type shard struct {
 	mu    sync.Mutex // guards all that follows but the last three
 	held  [kindCount]holding
 	slots []slot
-	links links
 	bytes int64 // over all kinds; never above share
 
 	tombstones int
@@ -32,25 +31,20 @@ func (s *shard) init(store *Store, share int64) {
 	for i := range s.slots {
 		s.slots[i].due = never
 	}
-	s.renew()
-}
-
-func (s *shard) renew() {
 	for i := range s.held {
 		s.held[i].renew()
 	}
-	s.links = links{}
 }
 
 // live returns a key's record if it has not ended, without using it; what has
 // ended is removed.
 func (s *shard) live(kind Kind, ref *Ref, t *moment) *record {
-	r := s.held[kind].find(ref)
+	r := s.find(kind, ref)
 	if r == nil {
 		return nil
 	}
 	if end := s.ended(r, t); end != live {
-		s.bury(ref.Hash, r, end)
+		s.bury(r, end)
 		return nil
 	}
 	return r
@@ -80,7 +74,7 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 		return Older, nil
 	case expired:
 		if r != nil {
-			s.remove(ref.Hash, r)
+			s.remove(r)
 		}
 		return Older, nil
 	}
@@ -93,16 +87,11 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 	}
 	if r == nil {
 		s.makeRoom(cost, e.Kind, nil, &t)
-		r = newRecord(&ref, s.links.take(ref.Hash))
-		r.set(e)
-		s.enter(ref.Hash, r, &t)
+		s.enter(newRecord(&ref, e), &t)
 		return Stored, nil
 	}
-	s.held[e.Kind].use(ref.Hash) // so that it is not the one to go
 	s.makeRoom(cost-r.cost(), e.Kind, r, &t)
-	s.discount(ref.Hash, r)
-	r.set(e)
-	s.count(ref.Hash, r)
+	s.replace(r, newRecord(&ref, e))
 	return Stored, nil
 }
 
@@ -116,40 +105,67 @@ func (s *shard) drop(ref Ref, kinds Kinds) (was bool) {
 		}
 		if r := s.live(kind, &ref, &t); r != nil {
 			was = true
-			s.remove(ref.Hash, r)
+			s.remove(r)
 		}
 	}
 	return was
 }
 
-// enter adds a record whose link is in no list yet.
-func (s *shard) enter(hash uint64, r *record, t *moment) {
-	k := &s.held[r.kind()]
-	if same := k.more[hash]; len(same) >= maxSame-1 {
-		s.evict(hash, same[len(same)-1], t)
+// maxSame bounds how many records of one kind have the same hash, and so what
+// finding one costs: who can choose keys can choose them so.
+const maxSame = 16
+
+// enter adds a record. Where it would be one too many of its hash, the one of
+// them with the lowest version goes.
+func (s *shard) enter(r *record, t *moment) {
+	if lowest, n := s.same(r); n >= maxSame {
+		s.evict(lowest, t)
 	}
-	k.add(hash, r)
-	s.pushFront(hash, r)
-	s.count(hash, r)
+	s.held[r.kind()].lru.Add(r, struct{}{})
+	s.count(r)
+	s.insert(r, int(s.list(r).count))
 }
 
-// leave takes a record out; its link can be used again.
-func (s *shard) leave(hash uint64, r *record) {
-	s.discount(hash, r)
-	s.unlink(hash, r)
-	s.held[r.kind()].remove(hash, r)
+// same returns how many records have the same kind and hash as r, and the one
+// with the lowest version.
+func (s *shard) same(r *record) (lowest *record, n int) {
+	t := s.place(r).Load()
+	if t == nil {
+		return nil, 0
+	}
+	t.walk(s.store.spot(r.hash), func(_ *bucket, _ int, x *record) bool {
+		if x.hash == r.hash {
+			if n++; lowest == nil || x.version < lowest.version {
+				lowest = x
+			}
+		}
+		return false
+	})
+	return lowest, n
 }
 
-// remove takes a record out for good.
-func (s *shard) remove(hash uint64, r *record) {
-	s.leave(hash, r)
-	s.links.give(r.link)
+// replace puts a record into the place of an older one with the same name.
+func (s *shard) replace(old, r *record) {
+	k := &s.held[r.kind()]
+	k.lru.Remove(old)
+	k.lru.Add(r, struct{}{})
+	s.discount(old)
+	s.count(r)
+	s.place(r).Load().replace(s.store.spot(r.hash), old, r)
+}
+
+// remove takes a record out.
+func (s *shard) remove(r *record) {
+	s.held[r.kind()].lru.Remove(r)
+	s.discount(r)
+	s.extract(r, int(s.list(r).count))
 }
 
 // count and discount keep the sums right while a record comes, changes or goes.
-func (s *shard) count(hash uint64, r *record) {
-	k, sl, cost := &s.held[r.kind()], s.slot(hash), r.cost()
+func (s *shard) count(r *record) {
+	k, sl, cost := &s.held[r.kind()], s.slot(r.hash), r.cost()
 	k.count++
+	k.peak = max(k.peak, k.count)
 	k.bytes += cost
 	s.bytes += cost
 	if r.tombstone() {
@@ -157,12 +173,12 @@ func (s *shard) count(hash uint64, r *record) {
 	}
 	l := &sl.lists[r.kind()]
 	l.count++
-	l.sum += mark(hash, r.version)
+	l.sum += mark(r.hash, r.version)
 	sl.due = min(sl.due, r.until())
 }
 
-func (s *shard) discount(hash uint64, r *record) {
-	k, l, cost := &s.held[r.kind()], &s.slot(hash).lists[r.kind()], r.cost()
+func (s *shard) discount(r *record) {
+	k, l, cost := &s.held[r.kind()], s.list(r), r.cost()
 	k.count--
 	k.bytes -= cost
 	s.bytes -= cost
@@ -170,5 +186,5 @@ func (s *shard) discount(hash uint64, r *record) {
 		s.tombstones--
 	}
 	l.count--
-	l.sum -= mark(hash, r.version)
+	l.sum -= mark(r.hash, r.version)
 }

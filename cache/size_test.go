@@ -12,10 +12,13 @@ func TestShardSize(t *testing.T) {
 	if n := unsafe.Sizeof(shard{}); n%64 != 0 {
 		t.Errorf("a shard has %d bytes", n)
 	}
-	if end := unsafe.Offsetof(shard{}.held) + unsafe.Offsetof(holding{}.kindCounters) + unsafe.Offsetof(kindCounters{}.evictions); end > 64 {
-		t.Errorf("the first counters end at %d", end)
-	}
 	if n := unsafe.Sizeof(record{}); n != 64 {
 		t.Errorf("a record has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(bucket{}); n != 64 {
+		t.Errorf("a bucket has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(hits{}[0]); n != 128 {
+		t.Errorf("a stripe of counts has %d bytes", n)
 	}
 }

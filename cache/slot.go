@@ -15,9 +15,8 @@ type slot struct {
 	raises uint64
 }
 
-// list goes through the records of one slot and kind, the last one first.
+// list sums up the records of one slot and kind, which are in the index.
 type list struct {
-	head  handle
 	count uint32
 	sum   uint64
 }
@@ -36,47 +35,25 @@ func mix(h uint64) uint64 {
 
 func (s *shard) slot(hash uint64) *slot { return &s.slots[hash%Slots>>s.store.shift] }
 
-func (s *shard) pushFront(hash uint64, r *record) {
-	l, at := &s.slot(hash).lists[r.kind()], s.links.at(r.link)
-	at.prev, at.next = 0, l.head
-	if l.head != 0 {
-		s.links.at(l.head).prev = r.link
-	}
-	l.head = r.link
-}
+func (s *shard) list(r *record) *list { return &s.slot(r.hash).lists[r.kind()] }
 
-func (s *shard) unlink(hash uint64, r *record) {
-	at := s.links.at(r.link)
-	if at.prev != 0 {
-		s.links.at(at.prev).next = at.next
-	} else {
-		s.slot(hash).lists[r.kind()].head = at.next
-	}
-	if at.next != 0 {
-		s.links.at(at.next).prev = at.prev
-	}
-}
-
-// each calls f with every record of a slot and kind; f may remove it.
-func (s *shard) each(sl *slot, kind Kind, f func(hash uint64, r *record)) {
-	for h := sl.lists[kind].head; h != 0; {
-		at := *s.links.at(h)
-		f(at.hash, s.held[kind].linked(at.hash, h))
-		h = at.next
-	}
+// each calls f with every record of a slot and kind; f may remove it. What f
+// adds may come or not.
+func (s *shard) each(slot int, kind Kind, f func(r *record)) {
+	s.store.index[kind][uint64(slot)%Slots].Load().each(f)
 }
 
 // settle removes what has ended from a slot, if anything has.
-func (s *shard) settle(sl *slot, t *moment) {
+func (s *shard) settle(slot int, sl *slot, t *moment) {
 	raises := s.store.generations.raises.Load()
 	if raises == sl.raises && (sl.due == never || t.now() < sl.due) {
 		return
 	}
 	due := never
 	for kind := range Kind(kindCount) {
-		s.each(sl, kind, func(hash uint64, r *record) {
+		s.each(slot, kind, func(r *record) {
 			if end := s.ended(r, t); end != live {
-				s.bury(hash, r, end)
+				s.bury(r, end)
 			} else {
 				due = min(due, r.until())
 			}
@@ -100,14 +77,14 @@ func (s *Store) AppendSlot(dst []Item, slot int, kinds Kinds) []Item {
 	sh, sl := s.lockSlot(slot)
 	defer sh.mu.Unlock()
 	t := sh.moment()
-	sh.settle(sl, &t)
+	sh.settle(slot, sl, &t)
 	for kind := range Kind(kindCount) {
 		if kinds&(1<<kind) == 0 {
 			continue
 		}
 		dst = slices.Grow(dst, int(sl.lists[kind].count))
-		sh.each(sl, kind, func(hash uint64, r *record) {
-			dst = append(dst, Item{Ref: r.ref(hash), Entry: r.entry()})
+		sh.each(slot, kind, func(r *record) {
+			dst = append(dst, Item{Ref: r.ref(), Entry: r.entry()})
 		})
 	}
 	return dst
@@ -115,11 +92,11 @@ func (s *Store) AppendSlot(dst []Item, slot int, kinds Kinds) []Item {
 
 // DropSlot removes all that a slot has of these kinds. The floor stays.
 func (s *Store) DropSlot(slot int, kinds Kinds) {
-	sh, sl := s.lockSlot(slot)
+	sh, _ := s.lockSlot(slot)
 	defer sh.mu.Unlock()
 	for kind := range Kind(kindCount) {
 		if kinds&(1<<kind) != 0 {
-			sh.each(sl, kind, sh.remove)
+			sh.each(slot, kind, sh.remove)
 		}
 	}
 }
@@ -131,7 +108,7 @@ func (s *Store) Digest(slot int, kinds Kinds) Digest {
 	sh, sl := s.lockSlot(slot)
 	defer sh.mu.Unlock()
 	t := sh.moment()
-	sh.settle(sl, &t)
+	sh.settle(slot, sl, &t)
 	var d Digest
 	for kind := range sl.lists {
 		if kinds&(1<<kind) != 0 {
@@ -148,19 +125,19 @@ func (s *Store) Promote(slot int) {
 	sh, sl := s.lockSlot(slot)
 	defer sh.mu.Unlock()
 	t := sh.moment()
-	sh.settle(sl, &t)
-	sh.each(sl, Staged, func(hash uint64, r *record) {
-		ref := r.ref(hash)
-		if own := sh.held[Owned].find(&ref); own != nil {
+	sh.settle(slot, sl, &t)
+	sh.each(slot, Staged, func(r *record) {
+		ref := r.ref()
+		if own := sh.find(Owned, &ref); own != nil {
 			if own.version >= r.version {
-				sh.remove(hash, r)
+				sh.remove(r)
 				return
 			}
-			sh.remove(hash, own)
+			sh.remove(own)
 		}
-		sh.leave(hash, r)
-		r.bits = r.bits&^kindBits | uint8(Owned)
-		sh.enter(hash, r, &t)
+		sh.remove(r)
+		r.bits = r.bits&^kindBits | uint8(Owned) // no reader has seen it yet
+		sh.enter(r, &t)
 	})
 }
 

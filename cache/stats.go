@@ -1,8 +1,8 @@
 package cache
 
-// kindCounters count what has happened to one kind in a shard.
+// kindCounters count what has happened to one kind in a shard, except hits.
 type kindCounters struct {
-	hits, misses, evictions, expirations, cleared uint64
+	misses, evictions, expirations, cleared uint64
 }
 
 // KindStats are the figures of one kind.
@@ -41,13 +41,13 @@ func (s *Store) Stats() Stats {
 		st.Bytes += sh.bytes
 		sh.mu.Unlock()
 	}
+	st.Owned.Hits, st.Near.Hits = s.hits.sum(Owned), s.hits.sum(Near)
 	return st
 }
 
 func (k *KindStats) add(h *holding) {
 	k.Entries += h.count
 	k.Bytes += h.bytes
-	k.Hits += h.hits
 	k.Misses += h.misses
 	k.Evictions += h.evictions
 	k.Expirations += h.expirations

@@ -6,6 +6,8 @@ const (
 	sweepEvery = time.Second
 	// sweepTicks is how many ticks it takes to go through everything once.
 	sweepTicks = 16
+	// worthRenewing is a number of entries whose map is worth giving back.
+	worthRenewing = 128
 )
 
 // sweep frees what is dead, the slots of one tick after those of the last, and
@@ -36,17 +38,10 @@ func (s *Store) sweepSlot(slot int) {
 	sh, sl := s.lockSlot(slot)
 	defer sh.mu.Unlock()
 	t := sh.moment()
-	sh.settle(sl, &t)
-	if len(sh.links.chunks) > 1 && sh.empty() {
-		sh.renew()
-	}
-}
-
-func (s *shard) empty() bool {
-	for i := range s.held {
-		if s.held[i].count > 0 {
-			return false
+	sh.settle(slot, sl, &t)
+	for i := range sh.held {
+		if k := &sh.held[i]; k.count == 0 && k.peak > worthRenewing {
+			k.renew()
 		}
 	}
-	return true
 }

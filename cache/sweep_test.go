@@ -53,8 +53,8 @@ func TestSweep(t *testing.T) {
 		time.Sleep(2 * cycle)
 		entries(0)
 		for i := range s.shards {
-			if c := len(s.shards[i].links.chunks); c > 1 {
-				t.Errorf("an empty shard has %d chunks of links", c)
+			if n := s.shards[i].held[Owned].peak; n != 0 {
+				t.Errorf("an empty shard has a map for %d entries", n)
 			}
 		}
 	})
