@@ -38,7 +38,7 @@ func TestGetIsNeverOlder(t *testing.T) {
 		writers.Go(func() { // the only one to change these keys
 			rnd := rand.New(rand.NewPCG(uint64(slot), 1))
 			generation := uint64(0)
-			for v := uint64(1); v <= rounds || hits.Load() < rounds && v < 100*rounds; v++ {
+			for v := uint64(1); v <= rounds || hits.Load() < 500 && v < 20*rounds; v++ {
 				key, kind := rnd.IntN(keys), Kind(rnd.IntN(int(Near)+1))
 				r, b := at(slot, key), &may[slot][key][kind]
 				e := Entry{Kind: kind, Version: v, Generation: generation, Value: []byte(kind.String()), LeaseEnd: time.Hour}
@@ -51,38 +51,38 @@ func TestGetIsNeverOlder(t *testing.T) {
 						}
 					}
 				}
-				switch n := rnd.IntN(16); {
-				case n < 9:
+				switch n := rnd.IntN(64); {
+				case n < 57: // often enough that most Gets are hits
 					b.most.Store(v)
 					if _, err := s.Put(r, e); err != nil {
 						t.Errorf("Put: %v", err)
 					}
 					b.least.Store(v)
-				case n == 9:
+				case n == 57:
 					s.Drop(r, 1<<kind)
 					gone(1<<kind, key)
-				case n == 10:
+				case n == 58:
 					s.DropSlot(slot, 1<<kind)
 					gone(1<<kind, 0, 1, 2, 3)
-				case n == 11:
+				case n == 59:
 					generation++
 					s.RaiseGeneration(r.Cache, generation)
 					gone(AllKinds, 0, 1, 2, 3)
-				case n == 12:
+				case n == 60:
 					e.Tombstone, e.Expires = true, time.Hour
 					if _, err := s.Put(r, e); err != nil {
 						t.Errorf("Put: %v", err)
 					}
 					gone(1<<kind, key)
-				case n == 13:
+				case n == 61:
 					s.SetDecoded(r, b.least.Load(), "decoded")
-				case n >= 14: // what is staged is seen once it is promoted
+				case n >= 62: // what is staged is seen once it is promoted
 					e.Kind, e.Value = Staged, []byte(Owned.String())
 					if _, err := s.Put(r, e); err != nil {
 						t.Errorf("Put: %v", err)
 					}
 					own := &may[slot][key][Owned]
-					if n == 15 {
+					if n == 63 {
 						s.Drop(r, StagedOnly)
 						break
 					}
@@ -129,6 +129,7 @@ func TestGetIsNeverOlder(t *testing.T) {
 	over.Store(true)
 	others.Wait()
 	check(t, s)
+	t.Logf("%d hits", hits.Load())
 	if st := s.Stats(); st.Owned.Hits+st.Near.Hits != hits.Load() {
 		t.Errorf("%d hits are counted, there were %d", st.Owned.Hits+st.Near.Hits, hits.Load())
 	}
@@ -152,7 +153,7 @@ func TestGetReturnsNothingEvicted(t *testing.T) {
 	for g := range uint64(2) {
 		writer.Go(func() {
 			rnd := rand.New(rand.NewPCG(g, g))
-			for n := 0; n < rounds || hits.Load() < rounds && n < 100*rounds; n++ {
+			for n := 0; n < rounds || hits.Load() < 500 && n < 20*rounds; n++ {
 				i := rnd.IntN(keys/2)*2 + int(g) // keys of its own, so their versions rise
 				if _, err := s.Put(sizedRef(i), sized(Owned, next.Add(1), 2000)); err != nil {
 					t.Errorf("Put: %v", err)

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// slack is how exactly goroutines are woken. One whose timer fires at the very
+// moment at which Close stops waiting has still to end.
+const slack = 50 * time.Millisecond
+
 // rhythm follows memberlist's probes, as far as it tells of them: only when one
 // was answered at once.
 type rhythm struct {
@@ -22,7 +26,6 @@ func (r *rhythm) probed(begin time.Time) {
 // one interval apart, and later after one that was not answered, when those that
 // follow are closer together until the clock is caught up with.
 func (r *rhythm) resting(interval time.Duration, now time.Time) bool {
-	const slack = 50 * time.Millisecond // how exactly goroutines are woken
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	off := (r.last.Sub(r.before) - interval).Abs()
@@ -41,7 +44,7 @@ func (g *Gossip) linger() time.Duration {
 	case alone > max(probe, c.ProbeTimeout):
 		return 0
 	case g.delegate.rhythm.resting(c.ProbeInterval, time.Now()):
-		return c.ProbeTimeout
+		return c.ProbeTimeout + slack
 	}
-	return max(probe, c.ProbeTimeout)
+	return max(probe, c.ProbeTimeout) + slack
 }
