@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 // comeAndGo lets n4 join and n3 leave under traffic.
@@ -28,12 +30,12 @@ func (st *story) comeAndGo(ctx context.Context) (err error) {
 	}
 
 	begun = time.Now()
-	joiner, err := st.p.start(ctx, "n4", st.nodes)
+	joiner, err := st.p.Start(ctx, "n4", st.nodes)
 	if err != nil {
 		return err
 	}
 	st.nodes = append(st.nodes, joiner)
-	if err := st.c.settle(ctx, st.nodes); err != nil {
+	if err := st.c.Settle(ctx, st.nodes); err != nil {
 		return err
 	}
 	st.s.line("n4", "joins", "serves "+st.share(ctx, joiner), time.Since(begun))
@@ -44,12 +46,12 @@ func (st *story) comeAndGo(ctx context.Context) (err error) {
 	}
 
 	begun = time.Now()
-	if err := st.p.stop(ctx, leaver); err != nil {
+	if err := st.p.Stop(ctx, leaver); err != nil {
 		return err
 	}
 	st.nodes = staying
 	st.s.line(leaver.Name, "SIGTERM: hands over and leaves", "exit status 0", time.Since(begun))
-	if err := st.c.settle(ctx, st.nodes); err != nil {
+	if err := st.c.Settle(ctx, st.nodes); err != nil {
 		return err
 	}
 	if err := t.wait(ctx, enough); err != nil {
@@ -75,11 +77,11 @@ func (st *story) comeAndGo(ctx context.Context) (err error) {
 }
 
 // share says how much of the keys a node owns.
-func (st *story) share(ctx context.Context, n *node) string {
+func (st *story) share(ctx context.Context, n *fleet.Node) string {
 	var stats struct {
 		Active int `json:"slots_active"`
 	}
-	if err := st.c.read(ctx, n, "/v1/stats", &stats); err != nil {
+	if err := st.c.Read(ctx, n, "/v1/stats", &stats); err != nil {
 		return "its share"
 	}
 	return number(stats.Active) + " of 32,768 slots"

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 // fakeCluster is nodes that share a map, and that can be told to be wrong.
@@ -33,7 +35,7 @@ type fakeEntry struct {
 	until  time.Time
 }
 
-func (f *fakeCluster) start(_ context.Context, name string, _ []*node) (*node, error) {
+func (f *fakeCluster) Start(_ context.Context, name string, _ []*fleet.Node) (*fleet.Node, error) {
 	if f.wrong == "start" && name == "n4" {
 		return nil, fmt.Errorf("starting n4: it did not")
 	}
@@ -42,10 +44,10 @@ func (f *fakeCluster) start(_ context.Context, name string, _ []*node) (*node, e
 	f.mu.Unlock()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(name, w, r) }))
 	f.t.Cleanup(srv.Close)
-	return &node{Name: name, Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2", URL: srv.URL}, nil
+	return &fleet.Node{Name: name, Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2", URL: srv.URL}, nil
 }
 
-func (f *fakeCluster) stop(_ context.Context, n *node) error {
+func (f *fakeCluster) Stop(_ context.Context, n *fleet.Node) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.names = slices.DeleteFunc(f.names, func(name string) bool { return name == n.Name })

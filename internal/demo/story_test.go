@@ -33,7 +33,7 @@ func TestStoryFindsMistakes(t *testing.T) {
 			f := &fakeCluster{t: t, wrong: wrong, entries: make(map[string]fakeEntry), near: make(map[string]bool)}
 			st := newStory(newScreen(&out, false), f, sessions, 200)
 			st.ttl = 100 * time.Millisecond
-			defer st.c.close()
+			defer st.c.Close()
 			err := st.play(context.Background())
 			switch {
 			case want == "" && err != nil:
