@@ -38,6 +38,11 @@ func New(dir string) (*Fleet, error) {
 	return f, nil
 }
 
+// In returns a fleet of the same program and secret with a directory of its own.
+func (f *Fleet) In(dir string) *Fleet {
+	return &Fleet{dir: dir, program: f.program, secretFile: f.secretFile}
+}
+
 // Program and SecretFile are paths.
 func (f *Fleet) Program() string    { return f.program }
 func (f *Fleet) SecretFile() string { return f.secretFile }
