@@ -12,10 +12,11 @@ import (
 	"github.com/peercache/peercache/internal/fleet"
 )
 
-// processes start and stop nodes.
+// processes start, stop and kill nodes.
 type processes interface {
 	Start(ctx context.Context, name string, join []*fleet.Node) (*fleet.Node, error)
 	Stop(ctx context.Context, n *fleet.Node) error
+	Kill(n *fleet.Node)
 }
 
 // story plays on three nodes and believes nothing.
@@ -58,6 +59,8 @@ func (st *story) play(ctx context.Context) error {
 		{fmt.Sprintf("A time to live of %v runs out", st.ttl), st.expire},
 		{"A clear through n2 empties all", st.clear},
 		{"A node joins and another leaves while reads and writes go on", st.comeAndGo},
+		{"A node is killed while reads and writes go on", st.crash},
+		{"All nodes restart, one after another", st.rolling},
 		{"The nodes leave", st.end},
 	} {
 		st.s.step(step.title)

@@ -27,6 +27,9 @@ func TestStoryFindsMistakes(t *testing.T) {
 		"cleared too much": "after the clear of another cache",
 		"write refused":    "answered 503, want 204",
 		"lost on leave":    "key-",
+		"lost in a crash":  "key-",
+
+		"refused in a restart": "answered 503",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			var out bytes.Buffer

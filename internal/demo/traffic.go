@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -29,11 +30,14 @@ type traffic struct {
 	nodes   atomic.Pointer[[]*fleet.Node] // those that are called now
 	entries []entry                       // by key; each key has one worker, which alone touches its entry
 
-	calls   atomic.Int64
-	slowest atomic.Int64 // nanoseconds
-	quit    chan struct{}
-	running sync.WaitGroup
-	failed  chan error // the first failure
+	// patient is set while calls may be refused, which are then made again.
+	patient  atomic.Bool
+	calls    atomic.Int64
+	repeated atomic.Int64
+	slowest  atomic.Int64 // nanoseconds
+	quit     chan struct{}
+	running  sync.WaitGroup
+	failed   chan error // the first failure
 }
 
 // entry is what the cache must have of a key.
@@ -153,11 +157,21 @@ func (t *traffic) read(ctx context.Context, k int) error {
 	})
 }
 
+// patientFor is how long a call is made again.
+const patientFor = 10 * time.Second
+
 // timed makes a call on one of the nodes.
-func (t *traffic) timed(call func(*fleet.Node) error) error {
-	nodes := *t.nodes.Load()
+func (t *traffic) timed(call func(*fleet.Node) error) (err error) {
 	begun := time.Now()
-	err := call(nodes[rand.IntN(len(nodes))])
+	for {
+		patient := t.patient.Load()
+		nodes := *t.nodes.Load()
+		err = call(nodes[rand.IntN(len(nodes))])
+		if err == nil || !patient && !t.patient.Load() || !errors.Is(err, fleet.ErrUnavailable) || time.Since(begun) > patientFor {
+			break
+		}
+		t.repeated.Add(1)
+	}
 	took := int64(time.Since(begun))
 	t.calls.Add(1)
 	for {
@@ -175,6 +189,14 @@ func pathOf(k int) string { return trafficPath + "/" + keyOf(k) }
 // value is unlike that of any other key or version, and some 200 bytes long.
 func (e entry) value(k int) []byte {
 	return fmt.Appendf(nil, "%s version %d %s", keyOf(k), e.version, strings.Repeat("peercache ", 18))
+}
+
+// use lets the calls go to those nodes from now on, and returns when none to
+// another goes on any more.
+func (t *traffic) use(ctx context.Context, nodes []*fleet.Node) error {
+	list := append([]*fleet.Node(nil), nodes...)
+	t.nodes.Store(&list)
+	return t.wait(ctx, int64(max(len(t.entries)/2, 10*workers)))
 }
 
 // wait returns after so many more calls, or with a failure.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,11 +63,18 @@ func (c *Client) Call(ctx context.Context, n *Node, method, path string, body []
 	return Reply{res.StatusCode, res.Header.Get("Peercache-From"), b, time.Since(begun)}, nil
 }
 
+// ErrUnavailable is in the error of an answer that says that the call may be
+// made again: 503 and 504.
+var ErrUnavailable = errors.New("unavailable")
+
 // Want is Call with the status that there must be.
 func (c *Client) Want(ctx context.Context, status int, n *Node, method, path string, body []byte) (Reply, error) {
 	r, err := c.Call(ctx, n, method, path, body)
 	if err == nil && r.Status != status {
 		err = fmt.Errorf("%s: %s %s: answered %d, want %d: %.200s", n.Name, method, path, r.Status, status, bytes.TrimSpace(r.Body))
+		if r.Status == http.StatusServiceUnavailable || r.Status == http.StatusGatewayTimeout {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+		}
 	}
 	return r, err
 }
