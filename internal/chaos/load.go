@@ -32,7 +32,7 @@ type load struct {
 	calls, failed, lost, wrong atomic.Int64
 	mu                         sync.Mutex // guards what follows
 	times                      []time.Duration
-	mistakes                   []string // the first few
+	failures, mistakes         []string // the first few
 
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -167,7 +167,7 @@ func (l *load) fails(ctx context.Context, method string, k int, got fleet.Reply,
 		return
 	}
 	l.failed.Add(1)
-	l.note(fmt.Sprintf("%s %s: %d %.120q, error %v", method, keyOf(k), got.Status, got.Body, err))
+	l.note(&l.failures, fmt.Sprintf("%s %s: %d %.120q, error %v", method, keyOf(k), got.Status, got.Body, err))
 }
 
 // judge judges what a read of k has found; nil is nothing.
@@ -192,14 +192,14 @@ func (l *load) judge(k int, value []byte, began time.Time) {
 	default:
 		return
 	}
-	l.note(fmt.Sprintf("%s: found change %d, of last %+v and maybe %+v, %v", keyOf(k), seq, before.last, before.maybe, err))
+	l.note(&l.mistakes, fmt.Sprintf("%s: found change %d, of last %+v and maybe %+v, %v", keyOf(k), seq, before.last, before.maybe, err))
 }
 
-func (l *load) note(text string) {
+func (l *load) note(list *[]string, text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.mistakes) < 8 {
-		l.mistakes = append(l.mistakes, time.Now().Format("15:04:05.000 ")+text)
+	if len(*list) < 8 {
+		*list = append(*list, time.Now().Format("15:04:05.000 ")+text)
 	}
 }
 
@@ -275,8 +275,9 @@ func (l *load) fillRow(r *row) {
 	r.longest = max(r.longest, l.quantile(1))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if r.lost+r.wrong > 0 || r.failed > 0 && !r.mayFail {
-		r.notes = append(r.notes, l.mistakes...)
+	r.notes = append(r.notes, l.mistakes...)
+	if !r.mayFail {
+		r.notes = append(r.notes, l.failures...)
 	}
 }
 

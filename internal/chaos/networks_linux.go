@@ -109,7 +109,14 @@ func numberOf(x *fleet.Node) int {
 func (n *networks) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	list, err := exec.CommandContext(ctx, "ip", "netns", "list").Output()
+	var err error
+	for i := range n.count {
+		if port := fmt.Sprint(prefix, "-", i+1); exec.CommandContext(ctx, "ip", "link", "show", port).Run() == nil {
+			err = errors.Join(err, ip(ctx, "link", "del", port)) // with the namespace it would go some time later
+		}
+	}
+	list, listErr := exec.CommandContext(ctx, "ip", "netns", "list").Output()
+	err = errors.Join(err, listErr)
 	for _, line := range strings.Split(string(list), "\n") {
 		if name, _, _ := strings.Cut(line, " "); strings.HasPrefix(name, prefix) {
 			err = errors.Join(err, ip(ctx, "netns", "del", name))

@@ -32,10 +32,7 @@ func newTable(out io.Writer) *table {
 
 func (t *table) add(r row) {
 	t.rows = append(t.rows, r)
-	seen := r.faults
-	if len(r.notes) > 0 {
-		seen += "; " + strings.Join(r.notes, "; ")
-	}
+	seen := strings.Join(append([]string{r.faults}, r.notes...), "\n"+strings.Repeat(" ", 77))
 	fmt.Fprintf(t.out, "%-34s %9d %7d %6d %6d %9s  %s\n", r.name, r.calls, r.failed, r.lost, r.wrong, r.longest.Round(100*time.Microsecond), seen)
 }
 
