@@ -37,6 +37,13 @@ func cloneSlot(s *Slot, sh *Shared) Slot {
 	c.askers = slices.Clone(s.askers)
 	c.stagers = slices.Clone(s.stagers)
 	c.spends = slices.Clone(s.spends)
+	c.copies = slices.Clone(s.copies)
+	c.handed = slices.Clone(s.handed)
+	if s.sync != nil {
+		y := *s.sync
+		y.waiting = slices.Clone(y.waiting)
+		c.sync = &y
+	}
 	return c
 }
 
@@ -88,21 +95,23 @@ func copyOf[T any](p *T) *T {
 // known are the fields that cloneSlot, cloneClears and the encoding take care
 // of. Whoever adds one must look at all of them.
 var known = map[string]string{
-	"Slot":     "sh num table owner active term spends taken known lost epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
+	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating drained filling handed epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
-	"write":    "call id load answer wait resend",
+	"write":    "call id load result answer entry wait resend",
 	"waitFor":  "member until",
 	"load":     "id version generation term dirty waiters",
 	"take":     "nonce waiting grants resend collecting fetching",
-	"grant":    "from term spends taken have large content known floor",
+	"grant":    "from term spends taken have large content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",
 	"clearing": "call number cache gen prior asked gone first wait deadline resend",
-	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Prior Have Floor Version Ref Generation Generations Members Content",
-	"Spend":    "To Nonce",
+	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Made Backed Prior Have Floor Version Ref Generation Generations Members Content",
+	"Spend":    "To Nonce First Backups",
 	"repeat":   "at wait",
+	"syncing":  "nonce waiting freeing resend",
+	"handed":   "call deadline",
 	"Item":     "Ref Value Version Count Left Tombstone Negative",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
@@ -124,6 +133,8 @@ func TestCloneKnowsAllFields(t *testing.T) {
 		asker{},
 		parked{},
 		repeat{},
+		syncing{},
+		handed{},
 		Clears{},
 		clearing{},
 		Message{},

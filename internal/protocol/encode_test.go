@@ -51,6 +51,8 @@ func (e *encoder) spends(list []Spend) {
 	for _, sp := range list {
 		e.num(uint64(sp.To))
 		e.num(sp.Nonce)
+		e.num(sp.First)
+		e.set(sp.Backups)
 	}
 }
 
@@ -88,6 +90,24 @@ func (e *encoder) slot(s *Slot) {
 	e.num(s.taken)
 	e.num(s.known)
 	e.bit(s.lost)
+	e.num(s.made)
+	e.num(s.backed)
+	e.set(s.synced)
+	e.set(s.copies)
+	e.bit(s.sync != nil)
+	if y := s.sync; y != nil {
+		e.num(y.nonce)
+		e.set(y.waiting)
+		e.bit(y.freeing)
+	}
+	e.bit(s.filling != nil)
+	if s.filling != nil {
+		e.message(s.filling)
+	}
+	e.num(uint64(len(s.handed)))
+	for _, h := range s.handed {
+		e.num(uint64(h.call))
+	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)
 	e.num(uint64(len(s.keys)))
@@ -150,6 +170,14 @@ func (e *encoder) write(w *write) {
 	e.num(w.id)
 	e.bit(w.load)
 	e.bit(w.answer)
+	e.bit(w.result)
+	e.num(w.entry.Version)
+	if w.versioned() {
+		e.value(w.entry.Value)
+		e.num(w.entry.Generation)
+		e.bit(w.entry.Tombstone)
+		e.bit(w.entry.Negative)
+	}
 	e.members = e.members[:0]
 	for _, x := range w.wait {
 		e.members = append(e.members, x.member)
@@ -180,6 +208,8 @@ func (e *encoder) take(t *take) {
 		e.items(g.content)
 		e.num(g.known)
 		e.num(g.floor)
+		e.num(g.made)
+		e.num(g.backed)
 	}
 }
 
@@ -199,6 +229,9 @@ func (e *encoder) message(m *Message) {
 	e.spends(m.Spends)
 	e.num(m.Taken)
 	e.num(m.Known)
+	e.num(m.Made)
+	e.num(m.Backed)
+	e.value([]byte(m.Ref.Key))
 	e.num(m.Prior)
 	e.digest(m.Have)
 	e.num(m.Floor)

@@ -88,13 +88,17 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 	if sh.off.loadVer {
 		version = sh.Clock.Next(0)
 	}
-	if r.Err == nil && s.active && (s.term == l.term || sh.off.loadTerm) && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
+	if r.Err == nil && s.active && (s.term == l.term || sh.off.loadTerm) && s.sync == nil && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
 		e := cache.Entry{Kind: cache.Owned, Version: version, Generation: l.generation, Value: r.Value, Expires: until(r.TTL, now)}
 		if r.Missing {
 			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
 		}
-		if res, err := sh.Memory.Put(ref, e); err == nil && res == cache.Stored {
-			s.stage(ref, now, out)
+		s.nonces++
+		w := &write{call: WriteCall{Ref: ref, Deadline: now}, id: s.nonces, result: true, answer: true, entry: e}
+		s.setWrite(k, w)
+		if !s.replicate(ref, w, now, out) {
+			s.finish(ref, w, now, out)
+			s.nextWrite(k, now, out)
 		}
 	}
 	for _, g := range l.waiters {
@@ -111,6 +115,7 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 		out.answer(a)
 	}
 	s.tidy(ref, k)
+	s.afterDrain(now, out)
 }
 
 // dropUnstarted refuses the readers of loads whose loader does not run yet:

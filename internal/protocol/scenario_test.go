@@ -25,6 +25,7 @@ type scenario struct {
 	joiner    uint8 // members that come with nothing
 	leaver    uint8 // member+1
 	crash     uint8 // member+1
+	crash2    uint8 // member+1 of another, at any other time
 	restart   uint8 // member+1 that starts when the crash is over
 	gone      bool  // the others may be told that the crashed one's process is gone
 	evict     uint8 // entries or tombstones evicted, at most
@@ -47,6 +48,7 @@ type scenario struct {
 type tab struct {
 	members uint8
 	owner   uint8 // member
+	backups uint8
 	leaving uint8
 	joining uint8 // reached, but not members
 	digest  uint64
@@ -58,6 +60,8 @@ type need uint8
 const (
 	nothing need = iota
 	hasCrashed
+	hasCrashed2
+	bothCrashed
 	hasRestarted
 	hasLeft
 )
@@ -96,7 +100,7 @@ func (sc *scenario) prepare() {
 		if digest == 0 {
 			digest = uint64(i) + 1
 		}
-		place := []Member{member(t.owner)}
+		place := append([]Member{member(t.owner)}, membersOf(t.backups)...)
 		sc.tables = append(sc.tables, &Table{
 			Digest: digest, Members: membersOf(t.members), Active: membersOf(t.members &^ t.leaving),
 			Reach: membersOf(t.members | t.joining), MaxNear: nearFor,

@@ -235,7 +235,7 @@ func (r *runner) rest(w *world) string {
 	if owner == nil {
 		return ""
 	}
-	if !owner.slot.active || len(owner.slot.parked) > 0 {
+	if !owner.slot.active || len(owner.slot.parked) > 0 || owner.slot.sync != nil {
 		return stuck
 	}
 	busy := false
@@ -243,8 +243,11 @@ func (r *runner) rest(w *world) string {
 		if !n.alive {
 			continue
 		}
-		if n != owner && n.slot.Holds() {
+		if n != owner && n.slot.Holds() && !n.slot.backup {
 			return r.leftOver(w, uint8(x))
+		}
+		if n != owner && n.slot.backup && n.slot.term != owner.slot.term {
+			return unbacked
 		}
 		if n.get.open {
 			busy = true
@@ -252,7 +255,7 @@ func (r *runner) rest(w *world) string {
 				return unheard
 			}
 		}
-		busy = busy || n.loads[0].id != 0 || n.loads[1].id != 0 || n.again != 0 || len(n.clears.open) > 0
+		busy = busy || n.loads[0].id != 0 || n.loads[1].id != 0 || n.again != 0 || len(n.clears.open) > 0 || len(n.slot.handed) > 0
 	}
 	for id := range w.ops {
 		o := &w.ops[id]

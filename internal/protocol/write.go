@@ -17,18 +17,25 @@ type WriteCall struct {
 }
 
 // write is a write, or the beginning of a load, that is waiting for near
-// copies to be given back. It takes its version only after that.
+// copies to be given back. It takes its version only after that, and becomes
+// visible when every backup has it (backup.go).
 type write struct {
 	call   WriteCall
 	id     uint64
 	load   bool
-	answer bool // the caller has been answered Partial
+	result bool // of a loader's run
+	answer bool // the caller has been answered, and the work goes on
+	entry  cache.Entry
 	wait   []waitFor
 	resend repeat
 }
 
+// versioned tells whether the write has its version: it is what will be
+// visible, and the backups may have it.
+func (w *write) versioned() bool { return w.entry.Version != 0 }
+
 // waitFor is a member that has not yet given back its near copy, and when its
-// lease ends anyway.
+// lease ends anyway; or a backup that has not yet acknowledged.
 type waitFor struct {
 	member Member
 	until  time.Duration
@@ -81,9 +88,16 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 func (s *Slot) setWrite(k *key, w *write) {
 	if k.write != nil {
 		s.writing--
+		if k.write.versioned() {
+			s.replicating--
+			s.drained = s.replicating == 0
+		}
 	}
 	if w != nil {
 		s.writing++
+		if w.versioned() {
+			s.replicating++
+		}
 	}
 	k.write = w
 }
@@ -143,7 +157,7 @@ func (s *Slot) revoke(w *write, out *Out) {
 
 func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 	k := s.keys[m.Ref]
-	if k == nil || k.write == nil || k.write.id != m.Nonce {
+	if k == nil || k.write == nil || k.write.id != m.Nonce || k.write.versioned() {
 		return
 	}
 	s.dropLease(k, from)
@@ -156,16 +170,33 @@ func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for k.write != nil && len(k.write.wait) == 0 {
 		w := k.write
-		if w.load {
+		switch {
+		case w.versioned():
+			s.finish(ref, w, now, out)
+		case s.sync != nil && !s.sh.off.pause:
+			return // goes on with the backups that the slot is to have
+		case w.load:
 			s.startLoad(w, k, now, out)
-		} else {
-			s.commit(w, now)
-			if !w.answer {
-				out.answer(Answer{Call: w.call.Call, Status: Written})
+		default:
+			s.version(w, now)
+			if s.replicate(ref, w, now, out) {
+				continue
 			}
-			s.stage(ref, now, out)
+			s.finish(ref, w, now, out)
 		}
 		s.nextWrite(k, now, out)
+	}
+	s.afterDrain(now, out)
+}
+
+// finish makes a write visible.
+func (s *Slot) finish(ref cache.Ref, w *write, now time.Duration, out *Out) {
+	stored := s.keep(w)
+	if !w.answer {
+		out.answer(Answer{Call: w.call.Call, Status: Written})
+	}
+	if stored {
+		s.stage(ref, now, out)
 	}
 }
 
@@ -186,9 +217,9 @@ func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
 	k.queue = nil
 }
 
-// commit gives the write its version and makes it visible. The version is
-// above every one that the key, the slot's floor or any message has named.
-func (s *Slot) commit(w *write, now time.Duration) {
+// version gives the write its version, which is above every one that the key,
+// the slot's floor or any message has named.
+func (s *Slot) version(w *write, now time.Duration) {
 	sh, c := s.sh, &w.call
 	old, _ := sh.Memory.Peek(c.Ref, cache.Owned)
 	e := cache.Entry{
@@ -202,19 +233,34 @@ func (s *Slot) commit(w *write, now time.Duration) {
 		e.Tombstone, e.Value = true, nil
 		e.Expires = max(now+sh.Tombstone, old.Expires)
 	}
-	if _, err := sh.Memory.Put(c.Ref, e); err != nil {
-		// What cannot be kept must not leave the old value behind.
-		sh.Memory.Drop(c.Ref, cache.AllKinds)
-		sh.Memory.RaiseFloor(s.num, e.Version)
-	}
+	w.entry = e
+	s.replicating++
 }
 
-// abortWrites refuses the key's writes, none of which has a version: the slot
-// is lost, and the callers go to its new owner.
+// keep puts what a write has made into this node's copy, and tells whether it
+// is there now.
+func (s *Slot) keep(w *write) bool {
+	mem, ref := s.sh.Memory, w.call.Ref
+	res, err := mem.Put(ref, w.entry)
+	if w.result {
+		return err == nil && res == cache.Stored
+	}
+	if err != nil {
+		// What cannot be kept must not leave the old value behind.
+		mem.Drop(ref, cache.AllKinds)
+		mem.RaiseFloor(s.num, w.entry.Version)
+	}
+	return true
+}
+
+// abortWrites refuses the key's writes that have no version: the slot is lost,
+// and the callers go to its new owner. One that has a version goes on.
 func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 	writes := k.queue
-	if k.write != nil {
-		writes = append([]*write{k.write}, writes...)
+	going := k.write
+	if going != nil && !going.versioned() {
+		writes = append([]*write{going}, writes...)
+		going = nil
 	}
 	for _, w := range writes {
 		switch {
@@ -224,19 +270,25 @@ func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 		default:
 			if s.sh.off.abort {
 				w.wait = nil
-				s.commit(w, 0)
+				s.version(w, 0)
+				s.replicating--
+				s.keep(w)
+				w.entry = cache.Entry{}
 				out.answer(Answer{Call: w.call.Call, Status: Written})
 				continue
 			}
 			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 		}
 	}
-	s.setWrite(k, nil)
+	if going == nil {
+		s.setWrite(k, nil)
+	}
 	k.queue = nil
 }
 
 // tickWrites ends waiting where a lease or a deadline is over. A Set past its
-// deadline is not executed. A Delete past it is answered and goes on.
+// deadline is not executed, unless the backups may have it: then it is answered
+// and goes on, as a Delete always is.
 func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for i := 0; i < len(k.queue); {
 		if w := k.queue[i]; now >= w.call.Deadline && !w.load {
@@ -258,9 +310,12 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		i++
 	}
 	switch {
-	case len(w.wait) == 0:
+	case len(w.wait) == 0 && (s.sync == nil || w.versioned()):
 		s.step(ref, k, now, out)
-	case now >= w.call.Deadline && !w.load && !w.call.Delete:
+	case now >= w.call.Deadline && !w.load && !w.answer && w.versioned() && !w.call.Delete:
+		w.answer = true
+		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
+	case now >= w.call.Deadline && !w.load && !w.versioned() && !w.call.Delete:
 		out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 		s.nextWrite(k, now, out)
 		s.step(ref, k, now, out)
@@ -269,8 +324,13 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		for _, x := range w.wait {
 			a.Unconfirmed = append(a.Unconfirmed, x.member)
 		}
+		if len(w.wait) == 0 {
+			a.Unconfirmed = append(a.Unconfirmed, s.sync.waiting...)
+		}
 		w.answer = true
 		out.answer(a)
+	case w.resend.due(now, s.sh.Resend) && w.versioned():
+		s.sendReplicas(w, now, out)
 	case w.resend.due(now, s.sh.Resend):
 		s.revoke(w, out)
 	}
