@@ -33,14 +33,14 @@ type handed struct {
 // them.
 func (s *Slot) replicate(ref cache.Ref, w *write, now time.Duration, out *Out) bool {
 	for _, m := range s.backups {
-		w.wait = append(w.wait, waitFor{m, noEnd})
+		w.wait = append(w.wait, waitFor{member: m, until: noEnd})
 	}
 	if len(w.wait) == 0 {
 		return false
 	}
 	w.resend.start(now, s.sh.Resend)
 	s.sendReplicas(w, now, out)
-	if s.sh.off.replFirst {
+	if s.sh.off.replFirst && !w.load {
 		s.keep(w)
 	}
 	if s.sh.off.strict {
@@ -51,7 +51,10 @@ func (s *Slot) replicate(ref cache.Ref, w *write, now time.Duration, out *Out) b
 
 func (s *Slot) sendReplicas(w *write, now time.Duration, out *Out) {
 	m := Message{Kind: Replicate, Slot: s.num, Nonce: w.id, Term: s.term, Ref: w.call.Ref}
-	m.Content = []Item{itemOf(cache.Item{Ref: w.call.Ref, Entry: w.entry}, now)}
+	m.Version = w.entry.Version
+	if !w.load {
+		m.Content = []Item{itemOf(cache.Item{Ref: w.call.Ref, Entry: w.entry}, now)}
+	}
 	for _, x := range w.wait {
 		out.send(x.member, m)
 	}
@@ -63,9 +66,12 @@ func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out)
 	a := Message{Kind: Replicated, Slot: s.num, Nonce: m.Nonce, Ref: m.Ref}
 	if (s.owner == from || off.backupFence) && s.owner != s.sh.Self && s.term.held() && (s.term == m.Term || off.term) {
 		a.Term = m.Term
+		s.sh.Clock.Observe(m.Version)
+		if e, ok := s.sh.Memory.Peek(m.Ref, cache.Owned); ok && len(m.Content) == 0 && e.Version < m.Version {
+			s.sh.Memory.Drop(m.Ref, cache.OwnedOnly)
+		}
 		for i := range m.Content {
 			it := &m.Content[i]
-			s.sh.Clock.Observe(it.Version)
 			if _, err := s.sh.Memory.Put(it.Ref, it.entry(cache.Owned, now)); err != nil {
 				s.sh.Memory.Drop(it.Ref, cache.OwnedOnly)
 				s.sh.Memory.RaiseFloor(s.num, it.Version)
@@ -78,7 +84,8 @@ func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out)
 }
 
 // onReplicated is a backup's answer. A refusal counts only once the slot is
-// lost: until then the backup has a table that this node does not have yet.
+// lost: until then the backup has a table that this node does not have yet, or
+// not any longer.
 func (s *Slot) onReplicated(from Member, m *Message, now time.Duration, out *Out) {
 	k := s.keys[m.Ref]
 	if k == nil || k.write == nil || k.write.id != m.Nonce || !k.write.versioned() {
@@ -89,6 +96,11 @@ func (s *Slot) onReplicated(from Member, m *Message, now time.Duration, out *Out
 	case m.Term.held():
 		w.confirm(from)
 	case s.active:
+		for i := range w.wait {
+			if w.wait[i].member == from {
+				w.wait[i].refused = true
+			}
+		}
 		return
 	default:
 		w.confirm(from)
@@ -100,7 +112,7 @@ func (s *Slot) onReplicated(from Member, m *Message, now time.Duration, out *Out
 
 // hand leaves it to the next owner to make a write safe.
 func (s *Slot) hand(w *write, now time.Duration, out *Out) {
-	if w.answer {
+	if w.answer || w.load {
 		return
 	}
 	w.answer = true
@@ -132,8 +144,9 @@ func (s *Slot) tickHanded(now time.Duration, out *Out) {
 	s.handed = kept
 }
 
-// forgetBackups ends waiting for backups that the new table does not have: they
-// are gone.
+// forgetBackups ends waiting for backups that the new table does not have,
+// since they are gone, and for those that have refused a write of a slot that
+// is now lost.
 func (s *Slot) forgetBackups(now time.Duration, out *Out) {
 	if s.replicating == 0 {
 		return
@@ -144,7 +157,11 @@ func (s *Slot) forgetBackups(now time.Duration, out *Out) {
 			continue
 		}
 		for i := 0; i < len(w.wait); {
-			if !contains(s.table.Members, w.wait[i].member) {
+			refused := w.wait[i].refused && !s.active
+			if refused {
+				s.hand(w, now, out)
+			}
+			if refused || !contains(s.table.Members, w.wait[i].member) {
 				w.wait = append(w.wait[:i], w.wait[i+1:]...)
 				continue
 			}

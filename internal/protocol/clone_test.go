@@ -99,7 +99,7 @@ var known = map[string]string{
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
 	"write":    "call id load result answer entry wait resend",
-	"waitFor":  "member until",
+	"waitFor":  "member until refused",
 	"load":     "id version generation term dirty waiters",
 	"take":     "nonce waiting grants resend collecting fetching",
 	"grant":    "from term spends taken have large content known floor made backed",

@@ -187,6 +187,13 @@ func (e *encoder) write(w *write) {
 	for _, m := range e.members {
 		e.num(uint64(m))
 	}
+	refused := uint64(0)
+	for _, x := range w.wait {
+		if x.refused {
+			refused |= 1 << x.member
+		}
+	}
+	e.num(refused)
 }
 
 func (e *encoder) take(t *take) {

@@ -35,5 +35,6 @@ type rules struct {
 	drain       bool // a grant waits for replications under way
 	descent     bool // a copy does not count beside one that was made from it
 	witness     bool // a backup that was never synced tells that a taker who is gone never served
+	loadDrop    bool // a load takes the key from the backups before the loader runs
 	resync      bool // a sync that was accepted before replaces nothing when it comes again
 }

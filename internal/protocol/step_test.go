@@ -147,7 +147,8 @@ func (r *runner) due(w *world, x uint8, add func(stepKind, uint8, uint8, *packet
 			}
 		}
 	}
-	if s.leftover() && len(w.packets) == 0 && !w.maySwitch(r.sc, x) || w.lostOne && w.calm(x) && (s.take != nil && len(s.take.waiting) > 0 || k != nil && k.write != nil && len(k.write.wait) > 0 || s.sync != nil && len(s.sync.waiting) > 0 || len(s.handed) > 0 || len(w.nodes[x].clears.open) > 0 || s.leftover()) {
+	if k != nil && k.write != nil && slices.ContainsFunc(k.write.wait, func(x waitFor) bool { return x.refused }) && w.calm(x) ||
+		s.leftover() && len(w.packets) == 0 && !w.maySwitch(r.sc, x) || w.lostOne && w.calm(x) && (s.take != nil && len(s.take.waiting) > 0 || k != nil && k.write != nil && len(k.write.wait) > 0 || s.sync != nil && len(s.sync.waiting) > 0 || len(s.handed) > 0 || len(w.nodes[x].clears.open) > 0 || s.leftover()) {
 		add(resend, x, 0, nil)
 	}
 }

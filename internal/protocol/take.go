@@ -394,9 +394,10 @@ func (s *Slot) onDone(from Member, m *Message, out *Out) {
 	s.lost = false
 }
 
-// onHeld tells a member that has missed it that the slot is served here.
+// onHeld tells a member that has missed it that the slot is served here. While
+// the backups change, its copy may still be needed.
 func (s *Slot) onHeld(from Member, m *Message, out *Out) {
-	if s.active && s.table.Digest == m.Digest {
+	if s.active && (s.sync == nil || s.sh.off.keepOld) && s.table.Digest == m.Digest {
 		s.sendDone([]Member{from}, out)
 	}
 }

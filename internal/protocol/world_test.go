@@ -294,7 +294,7 @@ func (s *Slot) miscounts() string {
 		return "the writes under way are miscounted"
 	case replicating != s.replicating:
 		return "the replications under way are miscounted"
-	case s.drained:
+	case s.drained && s.replicating == 0:
 		return "what waits for replications is forgotten"
 	case leases != s.leases:
 		return "the leases are miscounted"

@@ -37,8 +37,9 @@ func (w *write) versioned() bool { return w.entry.Version != 0 }
 // waitFor is a member that has not yet given back its near copy, and when its
 // lease ends anyway; or a backup that has not yet acknowledged.
 type waitFor struct {
-	member Member
-	until  time.Duration
+	member  Member
+	until   time.Duration
+	refused bool // a backup has refused the write
 }
 
 // confirm notes that m has no near copy any longer, and tells whether that was
@@ -114,7 +115,7 @@ func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
 	}
 	for _, l := range k.leases {
 		if l.until > now {
-			w.wait = append(w.wait, waitFor{l.holder, l.until})
+			w.wait = append(w.wait, waitFor{member: l.holder, until: l.until})
 		}
 	}
 	if s.sh.off.revoke {
@@ -146,7 +147,7 @@ func (w *write) waitUntil(m Member, end time.Duration) {
 			return
 		}
 	}
-	w.wait = append(w.wait, waitFor{m, end})
+	w.wait = append(w.wait, waitFor{member: m, until: end})
 }
 
 func (s *Slot) revoke(w *write, out *Out) {
@@ -170,27 +171,32 @@ func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for k.write != nil && len(k.write.wait) == 0 {
 		w := k.write
+		if !w.versioned() && s.sync != nil && !s.sh.off.pause {
+			break // goes on with the backups that the slot is to have
+		}
 		switch {
 		case w.versioned():
-			s.finish(ref, w, now, out)
-		case s.sync != nil && !s.sh.off.pause:
-			return // goes on with the backups that the slot is to have
-		case w.load:
+			s.finish(ref, k, w, now, out)
+		case w.load && s.has(ref):
 			s.startLoad(w, k, now, out)
 		default:
 			s.version(w, now)
 			if s.replicate(ref, w, now, out) {
 				continue
 			}
-			s.finish(ref, w, now, out)
+			s.finish(ref, k, w, now, out)
 		}
 		s.nextWrite(k, now, out)
 	}
 	s.afterDrain(now, out)
 }
 
-// finish makes a write visible.
-func (s *Slot) finish(ref cache.Ref, w *write, now time.Duration, out *Out) {
+// finish makes a write visible, or runs the loader.
+func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) {
+	if w.load {
+		s.startLoad(w, k, now, out)
+		return
+	}
 	stored := s.keep(w)
 	if !w.answer {
 		out.answer(Answer{Call: w.call.Call, Status: Written})
