@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -38,6 +39,9 @@ func (s *Slot) replicate(ref cache.Ref, w *write, now time.Duration, out *Out) b
 	if len(w.wait) == 0 {
 		return false
 	}
+	s.nonces++
+	w.number = s.nonces
+	s.open = append(s.open, w.number)
 	w.resend.start(now, s.sh.Resend)
 	s.sendReplicas(w, now, out)
 	if s.sh.off.replFirst && !w.load {
@@ -50,7 +54,7 @@ func (s *Slot) replicate(ref cache.Ref, w *write, now time.Duration, out *Out) b
 }
 
 func (s *Slot) sendReplicas(w *write, now time.Duration, out *Out) {
-	m := Message{Kind: Replicate, Slot: s.num, Nonce: w.id, Term: s.term, Ref: w.call.Ref}
+	m := Message{Kind: Replicate, Slot: s.num, Nonce: w.number, Known: slices.Min(s.open), Term: s.term, Ref: w.call.Ref}
 	m.Version = w.entry.Version
 	if !w.load {
 		m.Content = []Item{itemOf(cache.Item{Ref: w.call.Ref, Entry: w.entry}, now)}
@@ -64,7 +68,16 @@ func (s *Slot) sendReplicas(w *write, now time.Duration, out *Out) {
 func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out) {
 	off := &s.sh.off
 	a := Message{Kind: Replicated, Slot: s.num, Nonce: m.Nonce, Ref: m.Ref}
-	if (s.owner == from || off.backupFence) && s.owner != s.sh.Self && s.term.held() && (s.term == m.Term || off.term) {
+	switch {
+	case s.owner != from && !off.backupFence || s.owner == s.sh.Self || !s.term.held() || s.term != m.Term && !off.term:
+		if s.owner != from {
+			out.Differ = append(out.Differ, from)
+		}
+	case len(s.window.seen) >= maxWindow && m.Known <= s.window.low:
+		return // room comes with the next one that is over
+	case !s.window.take(m.Nonce, m.Known) && !off.twice:
+		a.Term = m.Term
+	default:
 		a.Term = m.Term
 		s.sh.Clock.Observe(m.Version)
 		if e, ok := s.sh.Memory.Peek(m.Ref, cache.Owned); ok && len(m.Content) == 0 && e.Version < m.Version {
@@ -77,10 +90,33 @@ func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out)
 				s.sh.Memory.RaiseFloor(s.num, it.Version)
 			}
 		}
-	} else if s.owner != from {
-		out.Differ = append(out.Differ, from)
 	}
 	out.send(from, a)
+}
+
+// window tells which replications of a term have come. One that comes again
+// may come after what it brought was overwritten and the newer value has
+// expired or was evicted here: it must not bring back the older one.
+type window struct {
+	low  uint64   // all below are over
+	seen []uint64 // from low on, sorted
+}
+
+// maxWindow bounds what may come while an older replication is not over.
+const maxWindow = 1024
+
+// take tells whether a replication is new. No number below low will come but
+// again.
+func (w *window) take(number, low uint64) bool {
+	w.low = max(w.low, low)
+	i, _ := slices.BinarySearch(w.seen, w.low)
+	w.seen = slices.Delete(w.seen, 0, i)
+	i, seen := slices.BinarySearch(w.seen, number)
+	if seen || number < w.low {
+		return false
+	}
+	w.seen = slices.Insert(w.seen, i, number)
+	return true
 }
 
 // onReplicated is a backup's answer. A refusal counts only once the slot is
@@ -88,7 +124,7 @@ func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out)
 // not any longer.
 func (s *Slot) onReplicated(from Member, m *Message, now time.Duration, out *Out) {
 	k := s.keys[m.Ref]
-	if k == nil || k.write == nil || k.write.id != m.Nonce || !k.write.versioned() {
+	if k == nil || k.write == nil || k.write.number != m.Nonce || !k.write.versioned() {
 		return
 	}
 	w := k.write

@@ -39,6 +39,8 @@ func cloneSlot(s *Slot, sh *Shared) Slot {
 	c.spends = slices.Clone(s.spends)
 	c.copies = slices.Clone(s.copies)
 	c.handed = slices.Clone(s.handed)
+	c.open = slices.Clone(s.open)
+	c.window.seen = slices.Clone(s.window.seen)
 	if s.sync != nil {
 		y := *s.sync
 		y.waiting = slices.Clone(y.waiting)
@@ -95,10 +97,10 @@ func copyOf[T any](p *T) *T {
 // known are the fields that cloneSlot, cloneClears and the encoding take care
 // of. Whoever adds one must look at all of them.
 var known = map[string]string{
-	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating drained filling handed epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
+	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating open drained filling window handed epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
-	"write":    "call id load result answer entry wait resend",
+	"write":    "call id load result answer entry number wait resend",
 	"waitFor":  "member until refused",
 	"load":     "id version generation term dirty waiters",
 	"take":     "nonce waiting grants resend collecting fetching",
@@ -112,6 +114,7 @@ var known = map[string]string{
 	"repeat":   "at wait",
 	"syncing":  "nonce waiting freeing resend",
 	"handed":   "call deadline",
+	"window":   "low seen",
 	"Item":     "Ref Value Version Count Left Tombstone Negative",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
@@ -135,6 +138,7 @@ func TestCloneKnowsAllFields(t *testing.T) {
 		repeat{},
 		syncing{},
 		handed{},
+		window{},
 		Clears{},
 		clearing{},
 		Message{},

@@ -104,6 +104,13 @@ func (e *encoder) slot(s *Slot) {
 	if s.filling != nil {
 		e.message(s.filling)
 	}
+	if s.backup {
+		e.num(s.window.low)
+		e.num(uint64(len(s.window.seen)))
+		for _, n := range s.window.seen {
+			e.num(n)
+		}
+	}
 	e.num(uint64(len(s.handed)))
 	for _, h := range s.handed {
 		e.num(uint64(h.call))
@@ -172,6 +179,7 @@ func (e *encoder) write(w *write) {
 	e.bit(w.answer)
 	e.bit(w.result)
 	e.num(w.entry.Version)
+	e.num(w.number)
 	if w.versioned() {
 		e.value(w.entry.Value)
 		e.num(w.entry.Generation)

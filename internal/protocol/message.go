@@ -41,8 +41,9 @@ const (
 	// Synced answers it with its Nonce and Term, or without Term and with Known
 	// where the sender has heard of a higher one.
 	Synced
-	// Replicate brings a write to a backup: Nonce, Term, Ref, Version, and one
-	// item in Content; without one, the key is to be dropped.
+	// Replicate brings a write to a backup: Nonce, Known (no replication of a
+	// lower nonce is under way), Term, Ref, Version, and one item in Content;
+	// without one, the key is to be dropped.
 	Replicate
 	// Replicated answers it with its Nonce, Ref and Term; without Term it was
 	// refused.

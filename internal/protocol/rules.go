@@ -36,5 +36,6 @@ type rules struct {
 	descent     bool // a copy does not count beside one that was made from it
 	witness     bool // a backup that was never synced tells that a taker who is gone never served
 	loadDrop    bool // a load takes the key from the backups before the loader runs
+	twice       bool // a replication that comes again is not applied again
 	resync      bool // a sync that was accepted before replaces nothing when it comes again
 }

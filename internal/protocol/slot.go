@@ -36,10 +36,13 @@ type Slot struct {
 	synced      []Member
 	copies      []Member
 	sync        *syncing
-	replicating int // keys whose write has a version and waits for backups
+	replicating int      // keys whose write has a version and waits for backups
+	open        []uint64 // the numbers of their replications
 	drained     bool
-	// As a backup: a sync whose content is being fetched.
+	// As a backup: a sync whose content is being fetched, and which replications
+	// of this term have come.
 	filling *Message
+	window  window
 	handed  []handed // writes that are answered once the new owner serves
 
 	epoch     uint64        // rises with every revocation and table: fills begun before are not kept

@@ -139,6 +139,7 @@ func (s *Slot) fill(out *Out) {
 	mem.Promote(s.num)
 	mem.RaiseFloor(s.num, m.Floor)
 	s.term, s.made, s.spends, s.lost = m.Term, m.Nonce, nil, false
+	s.window = window{}
 	s.known = max(s.known, m.Term.Count)
 	s.backed = max(s.backed, m.Term.Count)
 	out.send(s.owner, Message{Kind: Synced, Slot: s.num, Nonce: m.Nonce, Term: m.Term})

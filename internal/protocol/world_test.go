@@ -180,7 +180,7 @@ func (r *runner) moot(w *world, p *packet) bool {
 			return k == nil || k.write == nil || k.write.id != m.Nonce || k.write.versioned()
 		case Replicated:
 			k := n.slot.keys[ref]
-			return k == nil || k.write == nil || k.write.id != m.Nonce || !k.write.versioned()
+			return k == nil || k.write == nil || k.write.number != m.Nonce || !k.write.versioned()
 		case Synced:
 			return n.slot.sync == nil || n.slot.sync.nonce != m.Nonce
 		case Sync:

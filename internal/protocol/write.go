@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -26,6 +27,7 @@ type write struct {
 	result bool // of a loader's run
 	answer bool // the caller has been answered, and the work goes on
 	entry  cache.Entry
+	number uint64 // of its replication; 0: none
 	wait   []waitFor
 	resend repeat
 }
@@ -91,6 +93,7 @@ func (s *Slot) setWrite(k *key, w *write) {
 		s.writing--
 		if k.write.versioned() {
 			s.replicating--
+			s.open = slices.DeleteFunc(s.open, func(n uint64) bool { return n == k.write.number })
 			s.drained = s.replicating == 0
 		}
 	}
