@@ -90,6 +90,10 @@ func (r *runner) make(w *world, st step) {
 	case evictIt:
 		w.evict--
 		w.mut(x).mem.evict()
+	case evictOther:
+		w.floors--
+		n := w.mut(x)
+		n.mem.RaiseFloor(0, n.clock.last)
 	case expireIt:
 		w.expire--
 		w.mut(x).mem.Drop(ref, cache.OwnedOnly)

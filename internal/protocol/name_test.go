@@ -43,6 +43,8 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": hears that " + y + "'s process is gone"
 	case evictIt:
 		return x + ": evicts what it has"
+	case evictOther:
+		return x + ": evicts another key"
 	case expireIt:
 		return x + ": what it has expires"
 	case loadEnds:

@@ -29,6 +29,7 @@ type scenario struct {
 	restart   uint8 // member+1 that starts when the crash is over
 	gone      bool  // the others may be told that the crashed one's process is gone
 	evict     uint8 // entries or tombstones evicted, at most
+	floors    uint8 // floors raised by other keys that are evicted, at most
 	expire    uint8 // entries expired, at most
 	retry     uint8 // writes sent again by a client that does not know (without rule once)
 	deadlines uint8 // deadlines that pass, at most
@@ -139,7 +140,7 @@ func (sc *scenario) near() time.Duration {
 func (sc *scenario) begin() *world {
 	r := newRunner(sc)
 	w := &world{
-		gets: sc.gets, evict: sc.evict, expire: sc.expire, retry: sc.retry,
+		gets: sc.gets, evict: sc.evict, floors: sc.floors, expire: sc.expire, retry: sc.retry,
 		deadlines: sc.deadlines, lose: sc.lose, dup: sc.dup,
 	}
 	for x := range w.nodes {

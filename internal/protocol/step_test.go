@@ -34,6 +34,7 @@ const (
 	restart
 	toldGone
 	evictIt
+	evictOther
 	expireIt
 	loadEnds
 	deadline
@@ -97,6 +98,9 @@ func (r *runner) next(w *world) []step {
 		}
 		if w.evict > 0 && n.mem.live(cache.Owned) {
 			add(evictIt, x, 0, nil)
+		}
+		if w.floors > 0 && n.slot.Term().held() && n.mem.floor < n.clock.last {
+			add(evictOther, x, 0, nil)
 		}
 		if w.expire > 0 && (served && w.unlent() || n.slot.backup && n.mem.live(cache.Owned) && !n.mem.entries[cache.Owned].Tombstone) {
 			add(expireIt, x, 0, nil)

@@ -11,7 +11,7 @@ type world struct {
 	packets []*packet // sorted by hash
 	ops     [8]op
 
-	gets, evict, expire, retry, deadlines, lose, dup uint8 // left to be used
+	gets, evict, floors, expire, retry, deadlines, lose, dup uint8 // left to be used
 
 	crashed, crashed2, restarted, left, lostOne bool
 }
@@ -123,7 +123,7 @@ func (r *runner) hash(w *world) uint64 {
 	for _, p := range w.packets {
 		e.num(p.hash)
 	}
-	e.b = append(e.b, w.stale, w.seen, w.gets, w.evict, w.expire, w.retry, w.deadlines, w.lose, w.dup)
+	e.b = append(e.b, w.stale, w.seen, w.gets, w.evict, w.floors, w.expire, w.retry, w.deadlines, w.lose, w.dup)
 	e.b = append(e.b, w.before[:]...)
 	for i := range w.ops {
 		o := &w.ops[i]
