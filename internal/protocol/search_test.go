@@ -378,7 +378,7 @@ func searchAll(t *testing.T, list []*scenario, limit int) {
 	t.Logf("%d scenarios, %d of them to the end, %d states\n%s%s", len(list), complete, total, header, b.String())
 }
 
-const header = "scenario                                              states depth      end    rests   hits    old  takes   time\n"
+const header = "scenario                                                      states depth      end    rests   hits    old  takes   time\n"
 
 func (res *result) row() string {
 	end := "cut"
@@ -389,7 +389,7 @@ func (res *result) row() string {
 		end = "complete"
 	}
 	c := &res.count
-	return fmt.Sprintf("%-50s %9d %5d %8s %8d %6d %6d %6d %5.1fs", res.sc.name, res.states, res.depth, end, c.quiet, c.hits, c.old, c.takes, res.took.Seconds())
+	return fmt.Sprintf("%-58s %9d %5d %8s %8d %6d %6d %6d %5.1fs", res.sc.name, res.states, res.depth, end, c.quiet, c.hits, c.old, c.takes, res.took.Seconds())
 }
 
 func TestSearch(t *testing.T) {

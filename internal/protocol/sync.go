@@ -78,7 +78,7 @@ func (s *Slot) sendSync(to []Member, now time.Duration, out *Out) {
 
 // onSync makes this node's copy what the owner has, or gives it up.
 func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
-	if !s.sameTable(from, m, out) || s.owner != from || from == s.sh.Self {
+	if !s.sameTable(from, m, out) || s.owner != from && !s.sh.off.backupFence || s.owner == s.sh.Self {
 		return
 	}
 	a := Message{Kind: Synced, Slot: s.num, Nonce: m.Nonce, Term: m.Term}
@@ -86,13 +86,13 @@ func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
 	case m.Term == s.term && !s.sh.off.resync:
 		out.send(from, a) // once more
 		return
-	case m.Term.Count <= s.known && m.Term != s.term:
+	case m.Term.Count <= s.known && m.Term != s.term && !s.sh.off.syncFirst:
 		if s.made < m.Nonce || s.term.Raiser != from {
 			a.Term, a.Known = Term{}, s.known
 			out.send(from, a)
 		}
 		return
-	case !s.backup:
+	case !s.backup && s.owner == from:
 		s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
 		s.forget()
 		s.known, s.lost = m.Term.Count, false
@@ -142,7 +142,7 @@ func (s *Slot) fill(out *Out) {
 	s.window = window{}
 	s.known = max(s.known, m.Term.Count)
 	s.backed = max(s.backed, m.Term.Count)
-	out.send(s.owner, Message{Kind: Synced, Slot: s.num, Nonce: m.Nonce, Term: m.Term})
+	out.send(m.Term.Raiser, Message{Kind: Synced, Slot: s.num, Nonce: m.Nonce, Term: m.Term})
 }
 
 // voidFilling ends fetching for a sync that is not wanted any longer.

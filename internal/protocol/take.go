@@ -121,7 +121,7 @@ func (s *Slot) sameTable(from Member, m *Message, out *Out) bool {
 			break
 		}
 	}
-	if s.table == nil || s.table.Digest != m.Digest && !(s.sh.off.digest && s.owner == from) {
+	if s.table == nil || s.table.Digest != m.Digest && !(s.sh.off.digest && s.owner == from) && !(s.sh.off.backupFence && m.Kind == Sync) {
 		s.ask(asker{from, *m})
 		out.Differ = append(out.Differ, from)
 		return false

@@ -184,7 +184,7 @@ func (r *runner) moot(w *world, p *packet) bool {
 		case Synced:
 			return n.slot.sync == nil || n.slot.sync.nonce != m.Nonce
 		case Sync:
-			return !r.toCome(n, p.to, m.Digest, 0)
+			return !r.sc.off.backupFence && !r.toCome(n, p.to, m.Digest, 0)
 		case Cleared:
 			return n.clears.open[m.Nonce] == nil
 		case Take:
