@@ -101,6 +101,26 @@ func backupCrashCases() []scenario {
 		{name: "two backups, stable", tabs: []tab{ownABC}, seq: all(0), kinds: "ss", pre: true, who: inB, gets: 1, p2: true},
 		{name: "two backups, crash of A, then B", tabs: []tab{ownABC, bcBC, onlyC}, seq: [4][]int{{0}, {0, 1}, {0, 1, 2}}, need: [4][]need{nil, {hasCrashed}, {hasCrashed, hasCrashed2}}, kinds: "ss", pre: true, who: inBC, gets: 1, crash: 1, crash2: 2, p2: true},
 		{name: "two backups, crash of A and B", tabs: []tab{ownABC, onlyC}, seq: [4][]int{{0}, {0}, {0, 1}}, need: [4][]need{nil, nil, {bothCrashed}}, kinds: "ss", pre: true, who: inBC, gets: 1, crash: 1, crash2: 2, p2: true},
+		{
+			name: "two backups, crash of A, then of the taker", tabs: []tab{{members: inABC | inD, owner: 0, backups: inBC}, {members: inBC | inD, owner: 3, backups: inBC}, bcCB},
+			seq: [4][]int{{0}, {0, 1, 2}, {0, 1, 2}, {0, 1}}, need: [4][]need{nil, {hasCrashed, bothCrashed}, {hasCrashed, bothCrashed}, {hasCrashed}},
+			kinds: "ss", pre: true, who: inB, gets: 0, crash: 1, crash2: 4, p2: true,
+		},
+		{
+			name: "two backups, D joins, crash of A and D", tabs: []tab{ownABC, {members: inABC | inD, owner: 3, backups: inAB}, bcCB},
+			seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}, {1}}, need: [4][]need{nil, {nothing, bothCrashed}, {nothing, bothCrashed}, nil},
+			kinds: "ss", pre: true, who: inB, gets: 0, joiner: inD, crash: 1, crash2: 4, p2: true,
+		},
+		{
+			name: "two backups, one moves, crash of A and B", tabs: []tab{{members: inABC | inD, owner: 0, backups: inBC}, {members: inABC | inD, owner: 0, backups: inC | inD}, {members: inC | inD, owner: 2, backups: inD}},
+			seq: [4][]int{{0, 1}, {0, 1}, {0, 1, 2}, {0, 1, 2}}, need: [4][]need{nil, nil, {nothing, bothCrashed}, {nothing, bothCrashed}},
+			kinds: "ss", pre: true, who: inA, gets: 0, crash: 1, crash2: 2, p2: true,
+		},
+		{
+			name: "two backups, C owns, another key evicted, crash of A", tabs: []tab{ownABC, {members: inABC, owner: 2, backups: inAB}, bcCB},
+			seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: [4][]need{nil, {nothing, hasCrashed}, {nothing, hasCrashed}},
+			kinds: "ss", pre: true, who: inB, gets: 0, floors: 2, crash: 1, p2: true,
+		},
 		{name: "two backups, crash of B, then A", tabs: []tab{ownABC, acAC, onlyC}, seq: [4][]int{{0, 1}, {0}, {0, 1, 2}}, need: [4][]need{{hasCrashed2}, nil, {hasCrashed2, hasCrashed}}, kinds: "ss", pre: true, who: inAC, gets: 1, crash: 1, crash2: 2, p2: true},
 	}
 }

@@ -98,6 +98,7 @@ func (e *encoder) slot(s *Slot) {
 	if y := s.sync; y != nil {
 		e.num(y.nonce)
 		e.set(y.waiting)
+		e.set(y.alike)
 		e.bit(y.freeing)
 	}
 	e.bit(s.filling != nil)
@@ -209,6 +210,7 @@ func (e *encoder) take(t *take) {
 	e.set(t.waiting)
 	e.bit(t.collecting)
 	e.set(t.fetching)
+	e.set(t.alike)
 	slices.SortFunc(t.grants, func(a, b grant) int { return int(a.from) - int(b.from) })
 	e.num(uint64(len(t.grants)))
 	for i := range t.grants {

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -211,6 +212,10 @@ func (sc *scenario) begin() *world {
 		}
 	}
 	return w
+}
+
+func (sc *scenario) hasBackups() bool {
+	return slices.ContainsFunc(sc.tabs, func(t tab) bool { return t.backups != 0 })
 }
 
 func firstOf(sc *scenario) uint8 {

@@ -352,7 +352,11 @@ func searchAll(t *testing.T, list []*scenario, limit int) {
 		sem <- struct{}{}
 		go func() { // ends with its scenario
 			defer func() { <-sem; wg.Done() }()
-			results[i] = search(sc, limit)
+			most := limit
+			if !*searchFull && *searchMax == 0 && sc.hasBackups() {
+				most = limit / 2
+			}
+			results[i] = search(sc, most)
 			if *searchFull {
 				fmt.Println(results[i].row())
 			}

@@ -18,7 +18,8 @@ import (
 type syncing struct {
 	nonce   uint64 // 0: replications under way end first
 	waiting []Member
-	freeing bool // the backups have it; those of earlier terms give up theirs
+	alike   []Member // who have had the same content already
+	freeing bool     // the backups have it; those of earlier terms give up theirs
 	resend  repeat
 }
 
@@ -40,9 +41,13 @@ func sameMembers(a, b []Member) bool {
 
 // beginSync raises the term and sends the slot to its backups.
 func (s *Slot) beginSync(now time.Duration, out *Out) {
+	alike := s.synced // of a slot that is served, nothing has changed since
+	if s.take != nil {
+		alike = s.take.alike
+	}
 	s.nonces++
 	s.raise(s.nonces)
-	s.sync = &syncing{nonce: s.nonces, waiting: slices.Clone(s.backups)}
+	s.sync = &syncing{nonce: s.nonces, waiting: slices.Clone(s.backups), alike: alike}
 	for _, m := range s.backups {
 		if !contains(s.copies, m) {
 			s.copies = append(s.copies, m)
@@ -53,6 +58,7 @@ func (s *Slot) beginSync(now time.Duration, out *Out) {
 	s.goOnSync(now, out)
 }
 
+// sendSync sends the content too, to those who may not have the same already.
 func (s *Slot) sendSync(to []Member, now time.Duration, out *Out) {
 	if len(to) == 0 {
 		return
@@ -62,17 +68,25 @@ func (s *Slot) sendSync(to []Member, now time.Duration, out *Out) {
 	if !y.freeing {
 		m.Have, m.Floor, m.Version = sh.Memory.Digest(s.num, cache.OwnedOnly), sh.Memory.Floor(s.num), sh.Clock.Now()
 		m.Generations = sh.Generations.Append(nil)
-		m.Content = s.Content(now)
-		size := 0
-		for i := range m.Content {
-			size += m.Content[i].size()
-		}
-		if size > sh.GrantBytes {
-			m.Content, m.Large = nil, true
-		}
 	}
+	whole, listed := m, false
 	for _, b := range to {
-		out.send(b, m)
+		if y.freeing || contains(y.alike, b) {
+			out.send(b, m)
+			continue
+		}
+		if !listed {
+			listed = true
+			whole.Content = s.Content(now)
+			size := 0
+			for i := range whole.Content {
+				size += whole.Content[i].size()
+			}
+			if size > sh.GrantBytes {
+				whole.Content, whole.Large = nil, true
+			}
+		}
+		out.send(b, whole)
 	}
 }
 
@@ -109,14 +123,19 @@ func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
 	held := *m
 	held.Content = nil
 	s.filling = &held
-	if m.Large && m.Have != s.sh.Memory.Digest(s.num, cache.StagedOnly) {
-		s.sh.Memory.DropSlot(s.num, cache.StagedOnly)
+	mem := s.sh.Memory
+	switch {
+	case len(m.Content) > 0 || m.Have.Count == 0:
+		mem.DropSlot(s.num, cache.StagedOnly)
+		s.fillWith(m.Content, now)
+	case !m.Large && s.term.held() && m.Have == mem.Digest(s.num, cache.OwnedOnly):
+		s.adopt(out)
+		return
+	case m.Large && m.Have == mem.Digest(s.num, cache.StagedOnly):
+	default:
+		mem.DropSlot(s.num, cache.StagedOnly)
 		out.Fetches = append(out.Fetches, Fetch{Slot: s.num, From: from, Nonce: m.Nonce, All: true})
 		return
-	}
-	if !m.Large {
-		s.sh.Memory.DropSlot(s.num, cache.StagedOnly)
-		s.fillWith(m.Content, now)
 	}
 	s.fill(out)
 }
@@ -133,11 +152,16 @@ func (s *Slot) fillWith(items []Item, now time.Duration) {
 
 // fill makes what is staged this backup's copy.
 func (s *Slot) fill(out *Out) {
-	m, mem := s.filling, s.sh.Memory
+	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
+	s.sh.Memory.Promote(s.num)
+	s.adopt(out)
+}
+
+// adopt makes what this node has the owner's copy of the slot.
+func (s *Slot) adopt(out *Out) {
+	m := s.filling
 	s.filling = nil
-	mem.DropSlot(s.num, cache.OwnedOnly)
-	mem.Promote(s.num)
-	mem.RaiseFloor(s.num, m.Floor)
+	s.sh.Memory.RaiseFloor(s.num, m.Floor)
 	s.term, s.made, s.spends, s.lost = m.Term, m.Nonce, nil, false
 	s.window = window{}
 	s.known = max(s.known, m.Term.Count)

@@ -18,6 +18,7 @@ type take struct {
 	// Once all have granted, grants are those that count.
 	collecting bool
 	fetching   []Member // whose content is still to come
+	alike      []Member // who have the same as this node is to have
 }
 
 // grant is what a member, or this node itself, had of the slot.
@@ -214,9 +215,16 @@ func (s *Slot) tryActivate(now time.Duration, out *Out) {
 	t.grants = append(t.grants, grant{
 		from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known,
 		floor: s.sh.Memory.Floor(s.num), made: s.made, backed: s.backed,
+		have: s.sh.Memory.Digest(s.num, cache.OwnedOnly),
 	})
 	s.known = t.newest()
-	t.grants = t.counting(&s.sh.off)
+	all := t.counting(&s.sh.off)
+	t.grants = distinct(all, s.sh.Self)
+	if len(t.grants) == 1 {
+		for _, g := range all {
+			t.alike = append(t.alike, g.from)
+		}
+	}
 	if s.collect(now, out) {
 		s.collected(now, out)
 	}
@@ -301,6 +309,26 @@ func (t *take) descended(g *grant) bool {
 		}
 	}
 	return false
+}
+
+// distinct leaves out grants that are of the same term and content as another,
+// as an owner's and its backups' are. It prefers this node's own, and then one
+// whose content is there.
+func distinct(list []grant, self Member) []grant {
+	var kept []grant
+	for _, g := range list {
+		i := slices.IndexFunc(kept, func(k grant) bool { return k.term == g.term && k.have == g.have })
+		if i < 0 {
+			kept = append(kept, g)
+			continue
+		}
+		floor := max(kept[i].floor, g.floor)
+		if g.from == self || kept[i].from != self && kept[i].content == nil {
+			kept[i] = g
+		}
+		kept[i].floor = floor
+	}
+	return kept
 }
 
 func (t *take) giver(m Member) *grant {
