@@ -38,8 +38,9 @@ const (
 	// backup has what Have stands for already, or fetches it (Large). To who is
 	// not a backup by the table it says that its copy is no longer needed.
 	Sync
-	// Synced answers it with its Nonce and Term, or without Term and with Known
-	// where the sender has heard of a higher one.
+	// Synced answers it with its Nonce and Term, or without Term: with Known where
+	// the sender has heard of a higher one, and without where it has a copy that
+	// the owner has never been granted.
 	Synced
 	// Replicate brings a write to a backup: Nonce, Known (no replication of a
 	// lower nonce is under way), Term, Ref, Version, and one item in Content;

@@ -106,6 +106,10 @@ func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
 			out.send(from, a)
 		}
 		return
+	case s.unknownTo(from) && !s.sh.off.stranger:
+		a.Term = Term{}
+		out.send(from, a)
+		return
 	case !s.backup && s.owner == from:
 		s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
 		s.forget()
@@ -138,6 +142,13 @@ func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
 		return
 	}
 	s.fill(out)
+}
+
+// unknownTo tells whether this node has a copy of another lineage than the
+// owner's, which the owner has not been granted.
+func (s *Slot) unknownTo(owner Member) bool {
+	return s.term.held() && s.term.Raiser != owner &&
+		!slices.ContainsFunc(s.spends, func(sp Spend) bool { return sp.To == owner || sp.To == 0 })
 }
 
 // fillWith takes items of the owner for this backup's copy. What does not fit
@@ -182,7 +193,13 @@ func (s *Slot) onSynced(from Member, m *Message, now time.Duration, out *Out) {
 	if y == nil || y.nonce == 0 || y.nonce != m.Nonce || !contains(y.waiting, from) {
 		return
 	}
-	if !m.Term.held() {
+	switch {
+	case m.Term.held():
+	case m.Known == 0 && s.active: // there is a copy that this node has not seen
+		s.deactivate(out)
+		s.startTake(now, out)
+		return
+	default:
 		s.known = max(s.known, m.Known)
 		s.beginSync(now, out)
 		return
