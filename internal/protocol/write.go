@@ -338,9 +338,10 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		}
 		w.answer = true
 		out.answer(a)
-	case w.resend.due(now, s.sh.Resend) && w.versioned():
+	case !w.resend.due(now, s.sh.Resend):
+	case w.versioned():
 		s.sendReplicas(w, now, out)
-	case w.resend.due(now, s.sh.Resend):
+	default:
 		s.revoke(w, out)
 	}
 }
