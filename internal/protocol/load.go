@@ -101,8 +101,7 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 		if r.Missing {
 			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
 		}
-		s.nonces++
-		w := &write{call: WriteCall{Ref: ref, Deadline: now}, id: s.nonces, result: true, answer: true, entry: e}
+		w := &write{call: WriteCall{Ref: ref, Deadline: now}, id: l.id, result: true, answer: true, entry: e}
 		s.setWrite(k, w)
 		if !s.replicate(ref, w, now, out) {
 			s.finish(ref, k, w, now, out)
