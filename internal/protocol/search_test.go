@@ -354,7 +354,7 @@ func searchAll(t *testing.T, list []*scenario, limit int) {
 			defer func() { <-sem; wg.Done() }()
 			most := limit
 			if !*searchFull && *searchMax == 0 && sc.hasBackups() {
-				most = limit / 4 // there are many
+				most = limit / 6 // there are many
 			}
 			results[i] = search(sc, most)
 			if *searchFull {
