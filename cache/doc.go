@@ -4,7 +4,7 @@
 // # The story of an entry
 //
 // A Store has a power of two of shards (shard.go), each under one mutex. A key
-// comes with its 64-bit hash; the hash's lowest 14 bits are its slot, and a slot
+// comes with its 64-bit hash; the hash's lowest 15 bits are its slot, and a slot
 // lies wholly in one shard. An entry is a record (record.go). The index
 // (index.go) has a small hash table of records for each slot and kind, so that
 // what is done with a slot costs what the slot has and no more, and the shard

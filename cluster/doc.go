@@ -31,7 +31,7 @@
 //
 // # The way of a call
 //
-// A key's hash (ring.go) names one of 16,384 slots, and the table (view.go),
+// A key's hash (ring.go) names one of 32,768 slots, and the table (view.go),
 // made from the list of members (roster.go), names the slot's owner. A Get looks
 // into the node's own memory first (read.go): what the node owns while it
 // serves the slot, or a near copy whose lease runs. Otherwise it goes to the

@@ -12,9 +12,12 @@ import (
 )
 
 const (
-	partCount = 256
+	partCount = 512
+	// partSlots is at most the 64 bits of a part's masks.
 	partSlots = slotCount / partCount
 )
+
+var _ [64 - partSlots]struct{}
 
 // part is a group of slots under one lock. A slot's number modulo partCount is
 // its part.

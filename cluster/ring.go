@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/binary"
 	"slices"
 	"strconv"
 
@@ -9,15 +10,17 @@ import (
 )
 
 const (
-	// slotCount is how many slots all keys are shared out over.
-	slotCount = 1 << 14
+	// slotCount is how many slots all keys are shared out over. Half as many do
+	// for 100 members; with 300 a member's share then differs so much from the
+	// mean that a leave moves up to 1.4 times of it.
+	slotCount = 1 << 15
 
-	virtualNodes = 160
+	virtualNodes = 640
 	// A member's fill is fillNum/fillDen times the mean, rounded down.
 	fillNum, fillDen = 5, 4
-	// maxTries bounds how many candidates a slot asks the hash ring for. With
-	// three members the last of three holders needs more once in 400,000 slots.
-	maxTries = 32
+	// maxTries bounds how far a slot goes round the hash ring. With three members
+	// the last of three holders is found by then but once in 10^11 slots.
+	maxTries = 64
 	// maxOnRing is as many members as a holder's index can tell apart.
 	maxOnRing = 1 << 16
 )
@@ -38,8 +41,9 @@ type ring struct {
 // matters, and the owners are the same whatever the number of backups.
 //
 // It is consistent hashing with bounded loads (Mirrokni, Thorup and
-// Zadimoghaddam 2018): a slot asks a hash ring for one candidate after the
-// other and passes over those that have their fill.
+// Zadimoghaddam 2018): a slot goes round a hash ring from its own point and
+// passes over those that have their fill. So what a full member turned away is
+// where it would be without that member, and stays there when it leaves.
 func newRing(names []string, backups int) *ring {
 	names = slices.Clone(names)
 	slices.Sort(names)
@@ -64,36 +68,47 @@ func (r *ring) owners(slot int) []uint16 {
 // placement fills a ring.
 type placement struct {
 	*ring
-	hash  *consistenthash.Map
-	index map[string]uint16 // of the names as hash knows them
-	load  []int             // slots held so far, beside names
-	buf   []byte
+	hash   *consistenthash.Map
+	points map[string]point // by the name of the virtual node
+	load   []int            // slots held so far, beside names
+}
+
+// point is a virtual node on the hash ring.
+type point struct {
+	member uint16
+	at     uint32
 }
 
 func newPlacement(r *ring) *placement {
 	p := &placement{
-		ring:  r,
-		hash:  consistenthash.New(virtualNodes, fold),
-		index: make(map[string]uint16, len(r.names)),
-		load:  make([]int, len(r.names)),
+		ring:   r,
+		hash:   consistenthash.New(1, ringHash),
+		points: make(map[string]point, len(r.names)*virtualNodes),
+		load:   make([]int, len(r.names)),
 	}
-	// The hash ring puts a number before each name: without the slash "1" and
-	// "11" would share points.
-	marked := make([]string, len(r.names))
+	// The hash ring tells the name of a point but not where it is, so each
+	// virtual node is a name of its own.
+	list := make([]string, 0, len(r.names)*virtualNodes)
 	for i, name := range r.names {
-		marked[i] = "/" + name
-		p.index[marked[i]] = uint16(i)
+		for v := range virtualNodes {
+			node := strconv.Itoa(v) + "/" + name
+			list = append(list, node)
+			p.points[node] = point{member: uint16(i), at: ringHash([]byte("0" + node))}
+		}
 	}
 	// Where two points collide the last one added wins, so the sorted names are
 	// added all at once.
-	p.hash.Add(marked...)
+	p.hash.Add(list...)
 	return p
 }
 
 // place gives all slots their owners first, so that these do not depend on the
 // backups.
 func (p *placement) place() {
-	next := make([]uint8, slotCount) // the first candidate not yet asked for
+	next := make([]uint32, slotCount) // where a slot goes on
+	for slot := range next {
+		next[slot] = fold(strconv.AppendInt(nil, int64(slot), 10))
+	}
 	for level := range p.width {
 		fill := fillOf(slotCount*(level+1), len(p.names))
 		for slot := range slotCount {
@@ -110,24 +125,25 @@ func fillOf(total, n int) int {
 	return max(total*fillNum/(n*fillDen), (total+n-1)/n)
 }
 
-// pick returns the next holder of a slot that has those holders already.
-func (p *placement) pick(slot int, has []uint16, fill int, next *uint8) uint16 {
-	for ; *next < maxTries; *next++ {
-		m := p.candidate(slot, int(*next))
-		if p.load[m] < fill && !slices.Contains(has, m) {
-			*next++
-			return m
+// pick returns the next holder of a slot that has those holders already, and
+// moves on behind it.
+func (p *placement) pick(slot int, has []uint16, fill int, next *uint32) uint16 {
+	for range maxTries {
+		c := p.from(*next)
+		*next = c.at + 1
+		if p.load[c.member] < fill && !slices.Contains(has, c.member) {
+			return c.member
 		}
 	}
 	return p.fallback(slot, has, fill)
 }
 
-// candidate returns what the hash ring answers for "slot/k".
-func (p *placement) candidate(slot, k int) uint16 {
-	p.buf = strconv.AppendInt(p.buf[:0], int64(slot), 10)
-	p.buf = append(p.buf, '/')
-	p.buf = strconv.AppendInt(p.buf, int64(k), 10)
-	return p.index[p.hash.Get(string(p.buf))]
+// from returns the first virtual node at that point of the hash ring or behind it.
+func (p *placement) from(at uint32) point {
+	var key [5]byte
+	key[0] = isPoint
+	binary.BigEndian.PutUint32(key[1:], at)
+	return p.points[p.hash.Get(string(key[:]))]
 }
 
 // fallback ends the search for sure: the member with room that has the highest
@@ -156,7 +172,19 @@ func (p *placement) fallback(slot int, has []uint16, fill int) uint16 {
 	return uint16(best)
 }
 
-// fold makes the 32 bits that consistenthash wants of a hash of 64.
+// isPoint begins a key that stands for a point of the hash ring. All others begin
+// with a digit.
+const isPoint = 0xff
+
+// ringHash is the function of the hash ring.
+func ringHash(b []byte) uint32 {
+	if len(b) == 5 && b[0] == isPoint {
+		return binary.BigEndian.Uint32(b[1:])
+	}
+	return fold(b)
+}
+
+// fold makes 32 bits of a hash of 64.
 func fold(b []byte) uint32 {
 	h := xxhash.Sum64(b)
 	return uint32(h ^ h>>32)

@@ -15,7 +15,7 @@ import (
 const quiet = "quiet"
 
 // slots is how many there are in a cluster.
-const slots = 1 << 14
+const slots = 1 << 15
 
 type trafficOptions struct {
 	Workers int   `json:"workers"`

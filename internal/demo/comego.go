@@ -82,5 +82,5 @@ func (st *story) share(ctx context.Context, n *node) string {
 	if err := st.c.read(ctx, n, "/v1/stats", &stats); err != nil {
 		return "its share"
 	}
-	return number(stats.Active) + " of 16,384 slots"
+	return number(stats.Active) + " of 32,768 slots"
 }

@@ -9,7 +9,7 @@
 //
 // # The story of a slot
 //
-// A Slot is one node's view of one of the 16,384 slots. A table, made from the
+// A Slot is one node's view of one of the 32,768 slots. A table, made from the
 // member list alone, names its owner. The owner serves the slot only while it
 // is active, and it becomes active by a take (take.go): it asks every member,
 // each answers with a grant once it has the same table and has stopped serving
