@@ -57,17 +57,22 @@ func (s *Slot) has(ref cache.Ref) bool {
 }
 
 // startLoad runs the loader, now that no near copy of the key is left. If the
-// key has been written while the load waited, the readers get that.
+// key has been written while the load waited, or another load has ended, the
+// readers get that.
 func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 	l := k.findLoad(w.id)
 	if l == nil {
 		return
 	}
 	e, ok := s.sh.Memory.Peek(w.call.Ref, cache.Owned)
-	if ok && !e.Tombstone {
+	if ok && (!e.Tombstone || e.Negative) {
 		k.dropLoad(l)
 		for _, g := range l.waiters {
-			out.answer(s.found(g.Call, g.Ref, e, now))
+			if e.Negative {
+				out.answer(Answer{Call: g.Call, Status: Missing, Generation: s.sh.Generations.Of(g.Ref.Cache)})
+			} else {
+				out.answer(s.found(g.Call, g.Ref, e, now))
+			}
 		}
 		return
 	}

@@ -81,6 +81,16 @@ func (s *Slot) Owner() Member { return s.owner }
 // copy, or it lost the slot and nobody serves it yet.
 func (s *Slot) Holds() bool { return s.term.held() || s.lost }
 
+// Lost tells whether this node has a copy of a slot that another member owns,
+// and does not know yet that it is served there.
+func (s *Slot) Lost() bool {
+	return s.Holds() && s.owner != s.sh.Self && !(s.backup && s.term.Raiser == s.owner)
+}
+
+// Safe tells whether this node serves the slot and every backup of its table
+// has acknowledged that it has it, in the present term.
+func (s *Slot) Safe() bool { return s.active && s.sync == nil }
+
 // Term returns the term of the copy that this node holds.
 func (s *Slot) Term() Term { return s.term }
 
