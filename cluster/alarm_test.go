@@ -37,7 +37,7 @@ func falseAlarm(t *testing.T, a, b *Node, round string, meanwhile func()) {
 	if wrong > 0 {
 		t.Errorf("after the %s alarm %d of 400 reads are stale or find nothing", round, wrong)
 	}
-	eventually(t, "a has freed what b serves", func() bool { return a.holding() == int(a.activeSlots.Load()) })
+	eventually(t, "a has freed what b serves", func() bool { return a.leftover() == 0 })
 }
 
 // A member that was taken for dead, and is not, is a stranger each time.

@@ -215,7 +215,7 @@ func answerError(a *protocol.Answer, n *Node) error {
 	case protocol.Failed:
 		return a.Err
 	}
-	return fmt.Errorf("%w: the owner did not become active: %w", ErrUnavailable, errTimeout)
+	return fmt.Errorf("%w: the owner did not become active, or not all backups have acknowledged: %w", ErrUnavailable, errTimeout)
 }
 
 // partial names the members that have not confirmed.

@@ -25,6 +25,8 @@ const (
 	DefaultNearTTL        = 5 * time.Second
 	DefaultRequestTimeout = time.Second
 	DefaultJoinWait       = 2 * time.Second
+	DefaultBackups        = 1
+	MaxBackups            = 2
 	MaxNearTTL            = 30 * time.Second
 	MaxKey                = 4 << 10 // bytes
 	MinSecret             = 16      // bytes
@@ -58,8 +60,15 @@ type Config struct {
 	Secret string
 	// OldSecrets are accepted too, so that Secret can be changed node by node.
 	OldSecrets []string
-	// Backups is the number of copies of each entry besides the owner's.
-	// Not supported yet: 0 or less is none, more is refused.
+	// Backups is how many other nodes keep a copy of each entry beside its
+	// owner. A Set returns nil only when all of them have it, so that so many
+	// nodes may be killed at once without a loss; see Stats for when so many
+	// more may be. Default 1, at most 2; negative: none. It is to be the same on
+	// all nodes; where it is not, the highest of the active ones counts. With too
+	// few nodes for it there are fewer copies.
+	//
+	// Copies are charged to the Memory of the node that keeps them like what it
+	// owns, and evicted like that, after the near copies.
 	Backups int
 	// Memory is the budget in bytes for keys, values and their bookkeeping.
 	// Default 256 MiB.
@@ -134,9 +143,13 @@ func (c Config) withDefaults() (Config, error) {
 	if err := c.checkSecret(host); err != nil {
 		return c, err
 	}
-	if c.Backups > 0 {
-		return c, fmt.Errorf("cluster: Backups is %d, but backups are not supported yet: use 0", c.Backups)
+	if c.Backups > MaxBackups {
+		return c, fmt.Errorf("cluster: Backups is %d: the limit is %d", c.Backups, MaxBackups)
 	}
+	if c.Backups == 0 {
+		c.Backups = DefaultBackups
+	}
+	c.Backups = max(c.Backups, 0)
 	return c.sizes()
 }
 

@@ -32,7 +32,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"short secret", Config{Secret: "short"}, []string{"5 bytes", "16"}},
 		{"short old secret", Config{Secret: secret, OldSecrets: []string{"x"}}, []string{"1 bytes", "16"}},
 		{"old secrets alone", Config{OldSecrets: []string{secret}}, []string{"OldSecrets", "Secret"}},
-		{"backups", Config{Backups: 1}, []string{"Backups", "1", "not supported"}},
+		{"backups", Config{Backups: 3}, []string{"Backups", "3", "limit is 2"}},
 		{"negative memory", Config{Memory: -1}, []string{"Memory", "-1"}},
 		{"little memory", Config{Memory: 1000}, []string{"Memory", "1000"}},
 		{"negative value size", Config{MaxValue: -1}, []string{"MaxValue", "-1"}},

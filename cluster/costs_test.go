@@ -25,8 +25,27 @@ func traffic(nodes []*Node) map[string]uint64 {
 
 // The costs that the protocol promises, in requests and messages between nodes.
 func TestCosts(t *testing.T) {
+	for _, backups := range []int{0, 1, 2} {
+		t.Run(fmt.Sprint(backups, " backups"), func(t *testing.T) { costs(t, uint64(backups)) })
+	}
+}
+
+func costs(t *testing.T, backups uint64) {
 	ctx := context.Background()
-	nodes := startNodes(t, 4, func(c *Config) { c.NearTTL = 2 * time.Second })
+	nodes := startNodes(t, 4, func(c *Config) {
+		c.NearTTL = 2 * time.Second
+		if c.Backups = int(backups); backups == 0 {
+			c.Backups = -1
+		}
+	})
+	// copied adds what brings a write to the backups.
+	copied := func(want map[string]uint64) map[string]uint64 {
+		if want == nil {
+			want = make(map[string]uint64)
+		}
+		want["replicate"], want["replicated"] = backups, backups
+		return want
+	}
 	caches := openAll(t, nodes, "c")
 	key := "the key"
 	owner := -1
@@ -58,15 +77,15 @@ func TestCosts(t *testing.T) {
 		do   func()
 		want map[string]uint64
 	}{
-		{"a Set at the owner", func() { must(other(0).Set(ctx, key, []byte("v"))) }, nil},
-		{"a Set elsewhere", func() { must(other(1).Set(ctx, key, []byte("v"))) }, map[string]uint64{"set": 1}},
+		{"a Set at the owner", func() { must(other(0).Set(ctx, key, []byte("v"))) }, copied(nil)},
+		{"a Set elsewhere", func() { must(other(1).Set(ctx, key, []byte("v"))) }, copied(map[string]uint64{"set": 1})},
 		{"a hit at the owner", func() { get(other(0)) }, nil},
 		{"a first Get elsewhere", func() { get(other(1)) }, map[string]uint64{"get": 1}},
 		{"a near hit", func() { get(other(1)) }, nil},
 		{"another node's first Get", func() { get(other(2)) }, map[string]uint64{"get": 1}},
-		{"a Set with two holders", func() { must(other(3).Set(ctx, key, []byte("w"))) }, map[string]uint64{"set": 1, "revoke": 2, "revoked": 2}},
-		{"a Delete at the owner", func() { must(other(0).Delete(ctx, key)) }, map[string]uint64{"revoke": 3, "revoked": 3}},
-		{"a Delete elsewhere", func() { must(other(1).Delete(ctx, key)) }, map[string]uint64{"delete": 1, "revoke": 3, "revoked": 3}},
+		{"a Set with two holders", func() { must(other(3).Set(ctx, key, []byte("w"))) }, copied(map[string]uint64{"set": 1, "revoke": 2, "revoked": 2})},
+		{"a Delete at the owner", func() { must(other(0).Delete(ctx, key)) }, copied(map[string]uint64{"revoke": 3, "revoked": 3})},
+		{"a Delete elsewhere", func() { must(other(1).Delete(ctx, key)) }, copied(map[string]uint64{"delete": 1, "revoke": 3, "revoked": 3})},
 		{"a miss", func() {
 			if _, err := other(2).Get(ctx, key); !errors.Is(err, ErrNotFound) {
 				t.Fatal(err)

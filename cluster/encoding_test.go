@@ -31,10 +31,11 @@ func testMessages(r *registry) []protocol.Message {
 	ref := cache.Ref{Hash: sp.hasher.hash("key"), Cache: 1, Key: "key"}
 	gen := protocol.Generation{Count: 3, Raiser: 9}
 	return []protocol.Message{
-		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Clears: 1 << 62, Have: cache.Digest{Count: 2, Sum: 5}},
+		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Clears: 1 << 62, Taken: 3, Have: cache.Digest{Count: 2, Sum: 5}},
 		{
-			Kind: protocol.Grant, Slot: 1, Nonce: 7, Digest: 8, Large: true, Spends: []protocol.Spend{{To: 4, Nonce: 1}}, Taken: 6, Known: 12,
-			Term: protocol.Term{Count: 11, Raiser: 3}, Have: cache.Digest{Count: 1, Sum: 1}, Floor: 99, Version: 1 << 60,
+			Kind: protocol.Grant, Slot: 1, Nonce: 7, Digest: 8, Large: true, Taken: 6, Known: 12, Made: 13, Backed: 14,
+			Spends: []protocol.Spend{{To: 4, Nonce: 2, First: 1, Backups: []protocol.Member{5, 1 << 63}}, {To: 5, Nonce: 3, First: 3}},
+			Term:   protocol.Term{Count: 11, Raiser: 3}, Have: cache.Digest{Count: 1, Sum: 1}, Floor: 99, Version: 1 << 60,
 			Generations: []protocol.CacheGeneration{{Cache: 0, Generation: gen}, {Cache: 1, Generation: gen}},
 			Content: []protocol.Item{
 				{Ref: ref, Value: []byte("value"), Version: 5, Count: 3, Left: time.Second},
@@ -48,6 +49,21 @@ func testMessages(r *registry) []protocol.Message {
 		{Kind: protocol.Stage, Slot: slotOf(ref.Hash), Ref: ref, Content: []protocol.Item{{Ref: ref, Value: []byte{}, Version: 1}}},
 		{Kind: protocol.Clear, Nonce: 4, Ref: cache.Ref{Cache: 1}, Generation: gen},
 		{Kind: protocol.Cleared, Nonce: 4, Ref: cache.Ref{Cache: 1}, Generation: gen, Prior: 2, Members: []protocol.Member{1, 2}},
+		{
+			Kind: protocol.Sync, Slot: 1, Nonce: 7, Digest: 8, Term: protocol.Term{Count: 11, Raiser: 3},
+			Have: cache.Digest{Count: 1, Sum: 1}, Floor: 99, Version: 1 << 60,
+			Generations: []protocol.CacheGeneration{{Cache: 1, Generation: gen}},
+			Content:     []protocol.Item{{Ref: ref, Value: []byte("value"), Version: 5, Count: 3, Left: time.Second}},
+		},
+		{Kind: protocol.Sync, Slot: 1, Nonce: 7, Digest: 8, Large: true, Have: cache.Digest{Count: 1 << 20, Sum: 1}, Generations: []protocol.CacheGeneration{}},
+		{Kind: protocol.Synced, Slot: 1, Nonce: 7, Term: protocol.Term{Count: 11, Raiser: 3}},
+		{Kind: protocol.Synced, Slot: 1, Nonce: 7, Known: 12},
+		{
+			Kind: protocol.Replicate, Slot: slotOf(ref.Hash), Nonce: 7, Known: 6, Term: protocol.Term{Count: 11, Raiser: 3}, Ref: ref, Version: 5,
+			Content: []protocol.Item{{Ref: ref, Version: 5, Count: 3, Left: time.Second, Tombstone: true}},
+		},
+		{Kind: protocol.Replicate, Slot: slotOf(ref.Hash), Nonce: 7, Known: 7, Term: protocol.Term{Count: 11, Raiser: 3}, Ref: ref, Version: 6},
+		{Kind: protocol.Replicated, Slot: slotOf(ref.Hash), Nonce: 7, Term: protocol.Term{Count: 11, Raiser: 3}, Ref: ref},
 	}
 }
 

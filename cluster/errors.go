@@ -17,10 +17,10 @@ var (
 	ErrTooLarge = errors.New("cluster: too large")
 	// ErrOverloaded says that a bounded queue is full. Nothing was done.
 	ErrOverloaded = errors.New("cluster: overloaded")
-	// ErrUnavailable says that the owner of a key could not be reached, or did
-	// not become active, before the deadline; where it was for want of time the
-	// error is a context.DeadlineExceeded too. After a Set or a Delete that was
-	// already sent, it may still take effect.
+	// ErrUnavailable says that the owner of a key could not be reached, did not
+	// become active, or did not hear from all backups, before the deadline; where
+	// it was for want of time the error is a context.DeadlineExceeded too. A Set
+	// or a Delete that ended so may still take effect.
 	ErrUnavailable = errors.New("cluster: unavailable")
 	// ErrName says that another living node has this node's name.
 	ErrName = errors.New("cluster: name is taken")

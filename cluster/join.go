@@ -66,7 +66,7 @@ func (n *Node) exchangeWithAny(ctx context.Context) bool {
 func (n *Node) copyAhead(ctx context.Context) bool {
 	v := n.members.view.Load()
 	names := append([]string{n.cfg.Name}, v.ring.names...)
-	next := n.rings.of(names)
+	next := n.rings.of(names, max(n.cfg.Backups, v.backups))
 	from := make(map[*link][]int)
 	for slot := range slotCount {
 		if next.names[next.owners(slot)[0]] != n.cfg.Name {

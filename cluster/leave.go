@@ -106,7 +106,7 @@ func (n *Node) copyOut(ctx context.Context) {
 	if len(names) == 0 {
 		return
 	}
-	next := n.rings.of(names)
+	next := n.rings.of(names, v.backups)
 	slots := make(map[*link][]int)
 	for slot := range slotCount {
 		if h, ok := v.owner(slot); ok && h.link == nil {

@@ -72,15 +72,15 @@ func (n *Node) Ring() map[string]int {
 // Where says where a key lives.
 type Where struct {
 	Slot    int      `json:"slot"`
-	Owner   string   `json:"owner"` // empty while there is nobody
-	Backups []string `json:"backups"`
+	Owner   string   `json:"owner"`   // empty while there is nobody
+	Backups []string `json:"backups"` // who keeps copies, by the table
 	Serving bool     `json:"serving"` // this node is the owner and active
 	Held    *Held    `json:"held"`    // what this node has of the key, if anything
 }
 
 // Held is what a node has of a key.
 type Held struct {
-	Kind      string  `json:"kind"` // "owned", "near" or "staged"
+	Kind      string  `json:"kind"` // "owned", "backup", "near" or "staged"
 	Bytes     int     `json:"bytes"`
 	Version   uint64  `json:"version"`
 	Tombstone bool    `json:"tombstone"`
@@ -93,8 +93,13 @@ type Held struct {
 func (n *Node) Where(cacheName, key string) Where {
 	hash := hashKey(cacheName, key)
 	w := Where{Slot: slotOf(hash), Backups: []string{}}
-	if h, ok := n.members.view.Load().owner(w.Slot); ok {
-		w.Owner = h.name
+	v := n.members.view.Load()
+	for i, o := range v.ring.owners(w.Slot) {
+		if i == 0 {
+			w.Owner = v.holders[o].name
+		} else {
+			w.Backups = append(w.Backups, v.holders[o].name)
+		}
 	}
 	w.Serving = n.serving[w.Slot].Load()&1 == 1
 	sp := n.caches.find(cacheName)
@@ -109,7 +114,11 @@ func (n *Node) Where(cacheName, key string) Where {
 			continue
 		}
 		e = found
-		w.Held = &Held{Kind: kind.String(), Bytes: len(e.Value), Version: e.Version, Tombstone: e.Tombstone}
+		name := kind.String()
+		if kind == cache.Owned && slices.Contains(w.Backups, n.cfg.Name) {
+			name = "backup"
+		}
+		w.Held = &Held{Kind: name, Bytes: len(e.Value), Version: e.Version, Tombstone: e.Tombstone}
 		break
 	}
 	held := w.Held

@@ -34,6 +34,7 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 		b = binary.AppendUvarint(b, m.Nonce)
 		b = binary.BigEndian.AppendUint64(b, m.Digest)
 		b = binary.BigEndian.AppendUint64(b, m.Clears)
+		b = binary.AppendUvarint(b, m.Taken)
 		b = appendDigest(b, m.Have)
 	case protocol.Grant:
 		b = binary.AppendUvarint(b, uint64(m.Slot))
@@ -52,16 +53,33 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 		b = binary.AppendUvarint(b, uint64(m.Slot))
 		b = r.appendRef(b, m.Ref)
 		b = r.appendItems(b, m.Content)
+	case protocol.Sync:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		b = r.appendCopy(b, m)
+	case protocol.Synced:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = appendTerm(b, m.Term)
+		b = binary.AppendUvarint(b, m.Known)
+	case protocol.Replicate, protocol.Replicated:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.AppendUvarint(b, m.Nonce)
+		b = appendTerm(b, m.Term)
+		b = r.appendRef(b, m.Ref)
+		if m.Kind == protocol.Replicate {
+			b = binary.AppendUvarint(b, m.Known)
+			b = binary.AppendUvarint(b, m.Version)
+			b = r.appendItems(b, m.Content)
+		}
 	case protocol.Clear, protocol.Cleared:
 		b = binary.AppendUvarint(b, m.Nonce)
 		b = appendString(b, r.numbered(m.Ref.Cache).name)
 		b = appendGeneration(b, m.Generation)
 		if m.Kind == protocol.Cleared {
 			b = binary.AppendUvarint(b, m.Prior)
-			b = binary.AppendUvarint(b, uint64(len(m.Members)))
-			for _, id := range m.Members {
-				b = binary.BigEndian.AppendUint64(b, uint64(id))
-			}
+			b = appendMembers(b, m.Members)
 		}
 	}
 	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
@@ -79,6 +97,7 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		m.Nonce = d.uvarint()
 		m.Digest = d.uint64()
 		m.Clears = d.uint64()
+		m.Taken = d.uvarint()
 		m.Have = d.digest()
 	case protocol.Grant:
 		m.Slot = d.slot()
@@ -97,6 +116,26 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		m.Slot = d.slot()
 		m.Ref = r.decodeRef(&d)
 		m.Content = r.decodeItems(&d)
+	case protocol.Sync:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Digest = d.uint64()
+		r.decodeCopy(&d, &m)
+	case protocol.Synced:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Term = d.term()
+		m.Known = d.uvarint()
+	case protocol.Replicate, protocol.Replicated:
+		m.Slot = d.slot()
+		m.Nonce = d.uvarint()
+		m.Term = d.term()
+		m.Ref = r.decodeRef(&d)
+		if m.Kind == protocol.Replicate {
+			m.Known = d.uvarint()
+			m.Version = d.version()
+			m.Content = r.decodeItems(&d)
+		}
 	case protocol.Clear, protocol.Cleared:
 		m.Nonce = d.uvarint()
 		if s, err := r.space(d.bytes()); err == nil {
@@ -107,9 +146,7 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		m.Generation = d.generation()
 		if m.Kind == protocol.Cleared {
 			m.Prior = d.uvarint()
-			for range d.count(8) {
-				m.Members = append(m.Members, protocol.Member(d.uint64()))
-			}
+			m.Members = d.members()
 		}
 	default:
 		return m, false, nil
@@ -118,19 +155,41 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 }
 
 func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
+	b = binary.AppendUvarint(b, m.Made)
+	b = binary.AppendUvarint(b, uint64(len(m.Spends)))
+	for _, s := range m.Spends {
+		b = binary.BigEndian.AppendUint64(b, uint64(s.To))
+		b = binary.AppendUvarint(b, s.Nonce)
+		b = binary.AppendUvarint(b, s.First)
+		b = appendMembers(b, s.Backups)
+	}
+	b = binary.AppendUvarint(b, m.Taken)
+	b = binary.AppendUvarint(b, m.Known)
+	b = binary.AppendUvarint(b, m.Backed)
+	return r.appendCopy(b, m)
+}
+
+func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
+	m.Made = d.uvarint()
+	for range d.count(11) {
+		s := protocol.Spend{To: protocol.Member(d.uint64()), Nonce: d.uvarint(), First: d.uvarint()}
+		s.Backups = d.members()
+		m.Spends = append(m.Spends, s)
+	}
+	m.Taken = d.uvarint()
+	m.Known = d.uvarint()
+	m.Backed = d.uvarint()
+	r.decodeCopy(d, m)
+}
+
+// appendCopy encodes what grants and syncs say of a copy of a slot.
+func (r *registry) appendCopy(b []byte, m *protocol.Message) []byte {
 	flags := byte(0)
 	if m.Large {
 		flags |= flagLarge
 	}
 	b = append(b, flags)
 	b = appendTerm(b, m.Term)
-	b = binary.AppendUvarint(b, uint64(len(m.Spends)))
-	for _, s := range m.Spends {
-		b = binary.BigEndian.AppendUint64(b, uint64(s.To))
-		b = binary.AppendUvarint(b, s.Nonce)
-	}
-	b = binary.AppendUvarint(b, m.Taken)
-	b = binary.AppendUvarint(b, m.Known)
 	b = appendDigest(b, m.Have)
 	b = binary.AppendUvarint(b, m.Floor)
 	b = binary.AppendUvarint(b, m.Version)
@@ -138,14 +197,9 @@ func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
 	return r.appendItems(b, m.Content)
 }
 
-func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
+func (r *registry) decodeCopy(d *decoder, m *protocol.Message) {
 	m.Large = d.byte()&flagLarge != 0
 	m.Term = d.term()
-	for range d.count(9) {
-		m.Spends = append(m.Spends, protocol.Spend{To: protocol.Member(d.uint64()), Nonce: d.uvarint()})
-	}
-	m.Taken = d.uvarint()
-	m.Known = d.uvarint()
 	m.Have = d.digest()
 	m.Floor = d.version()
 	m.Version = d.version()
@@ -291,6 +345,21 @@ func appendDigest(b []byte, h cache.Digest) []byte {
 
 func (d *decoder) digest() cache.Digest {
 	return cache.Digest{Count: uint32(d.uvarint()), Sum: d.uint64()}
+}
+
+func appendMembers(b []byte, list []protocol.Member) []byte {
+	b = binary.AppendUvarint(b, uint64(len(list)))
+	for _, id := range list {
+		b = binary.BigEndian.AppendUint64(b, uint64(id))
+	}
+	return b
+}
+
+func (d *decoder) members() (list []protocol.Member) {
+	for range d.count(8) {
+		list = append(list, protocol.Member(d.uint64()))
+	}
+	return list
 }
 
 func appendTerm(b []byte, t protocol.Term) []byte {

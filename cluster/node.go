@@ -148,7 +148,7 @@ func newNode(cfg Config) (*Node, error) {
 	}
 	n.clears = newClears(n.shared)
 	n.events = newEvents()
-	n.members = newRoster(n, record{Speaks: spoken, ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL})
+	n.members = newRoster(n, record{Speaks: spoken, ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL, Backups: uint8(cfg.Backups)})
 	return n, nil
 }
 

@@ -29,6 +29,8 @@ type part struct {
 	calls calls
 	busy  atomic.Uint64 // slots that Tick has something to do for
 	holds atomic.Uint64 // slots of which there is a copy here
+	lost  atomic.Uint64 // of these, that another owns who may not serve them yet
+	safe  atomic.Uint64 // slots that are served here, and whose backups have all of them
 }
 
 // slot returns the part and the state machine of a slot.
@@ -42,6 +44,8 @@ func (p *part) after(num int) {
 	s, bit := &p.slots[num/partCount], uint64(1)<<(num/partCount)
 	p.busy.Store(masked(p.busy.Load(), bit, s.Busy()))
 	p.holds.Store(masked(p.holds.Load(), bit, s.Holds()))
+	p.lost.Store(masked(p.lost.Load(), bit, s.Lost()))
+	p.safe.Store(masked(p.safe.Load(), bit, s.Safe()))
 }
 
 func masked(mask, bit uint64, on bool) uint64 {
@@ -190,7 +194,7 @@ func (n *Node) tick(ctx context.Context) {
 // handedOver tells those who listen when the last slot that this node has lost
 // is served elsewhere.
 func (n *Node) handedOver() {
-	if n.handing.Load() == 0 || int(n.activeSlots.Load()) != n.holding() {
+	if n.handing.Load() == 0 || n.leftover() > 0 {
 		return
 	}
 	if slots := n.handing.Swap(0); slots > 0 {
@@ -208,6 +212,16 @@ func (n *Node) tickPart(i int, p *part) {
 		p.after(i + j*partCount)
 	}
 	n.endAll(st, p)
+}
+
+// leftover counts the slots that this node has a copy of and that another owns,
+// of whom it does not know yet that he serves them.
+func (n *Node) leftover() int {
+	left := 0
+	for i := range n.parts {
+		left += bits.OnesCount64(n.parts[i].lost.Load())
+	}
+	return left
 }
 
 // holding counts the slots of which there is a copy here.

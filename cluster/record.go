@@ -35,6 +35,8 @@ type record struct {
 	Gossip string // host:port
 	Peer   string // host:port
 	Near   time.Duration
+	// Backups is how many copies the member wants beside the owner's.
+	Backups uint8
 }
 
 // inTable tells whether the member is one that a take asks.
@@ -50,7 +52,8 @@ func (r *record) append(b []byte) []byte {
 	b = appendString(b, r.Name)
 	b = appendString(b, r.Gossip)
 	b = appendString(b, r.Peer)
-	return appendDuration(b, r.Near)
+	b = appendDuration(b, r.Near)
+	return append(b, r.Backups)
 }
 
 func (d *decoder) record() record {
@@ -59,7 +62,8 @@ func (d *decoder) record() record {
 	r.ID, r.State = protocol.Member(d.uint64()), state(d.byte())
 	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
 	r.Near = d.duration()
-	if r.ID == 0 || r.State < joining || r.State > left || r.Name == "" || len(r.Name) > maxName || r.Near > MaxNearTTL {
+	r.Backups = d.byte()
+	if r.ID == 0 || r.State < joining || r.State > left || r.Name == "" || len(r.Name) > maxName || r.Near > MaxNearTTL || r.Backups > MaxBackups {
 		d.fail()
 	}
 	return r

@@ -18,20 +18,20 @@ type rings struct {
 
 const maxRings = 8
 
-// of returns the ring of those names.
-func (r *rings) of(names []string) *ring {
+// of returns the ring of those names, with so many backups.
+func (r *rings) of(names []string, backups int) *ring {
 	names = slices.Clone(names)
 	slices.Sort(names)
 	names = slices.Compact(names)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.recent, func(o *ring) bool { return slices.Equal(o.names, names) })
+	i := slices.IndexFunc(r.recent, func(o *ring) bool { return o.width == min(backups+1, len(names)) && slices.Equal(o.names, names) })
 	var found *ring
 	if i >= 0 {
 		found = r.recent[i]
 		r.recent = slices.Delete(r.recent, i, i+1)
 	} else {
-		found = newRing(names, 0)
+		found = newRing(names, backups)
 		if len(r.recent) == maxRings {
 			r.recent = slices.Delete(r.recent, 0, 1)
 		}
@@ -42,8 +42,9 @@ func (r *rings) of(names []string) *ring {
 
 // ringAhead makes, in a goroutine that ends then, the ring that will be needed
 // when a joining member turns active, or an active one leaves.
-func (n *Node) ringAhead(member string, leaves bool) {
-	names := n.members.view.Load().ring.names
+func (n *Node) ringAhead(member string, backups int, leaves bool) {
+	v := n.members.view.Load()
+	names := v.ring.names
 	if slices.Contains(names, member) != leaves {
 		return
 	}
@@ -53,13 +54,13 @@ func (n *Node) ringAhead(member string, leaves bool) {
 	} else {
 		next = append(next, member)
 	}
-	n.spawn(func(context.Context) { n.rings.of(next) })
+	n.spawn(func(context.Context) { n.rings.of(next, max(backups, v.backups)) })
 }
 
 // leavesSoon makes the ring without a member that has begun to copy out what it
 // has.
 func (n *Node) leavesSoon(m protocol.Member) {
 	if l := n.members.link(m); l != nil && !l.copiesOut.Swap(true) {
-		n.ringAhead(l.name, true)
+		n.ringAhead(l.name, 0, true)
 	}
 }

@@ -119,14 +119,14 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		r.others[rec.ID] = o
 		r.node.events.joined(&o.record)
 		if o.State == joining {
-			r.node.ringAhead(o.Name, false)
+			r.node.ringAhead(o.Name, int(o.Backups), false)
 		}
 	}
 	o.gossiped = o.gossiped || src == fromGossip
 	before := o.record
 	o.State = max(o.State, rec.State)
 	if src != fromOthers {
-		o.Gossip, o.Peer, o.Near = rec.Gossip, rec.Peer, rec.Near
+		o.Gossip, o.Peer, o.Near, o.Backups = rec.Gossip, rec.Peer, rec.Near, rec.Backups
 	}
 	return isNew || o.record != before
 }

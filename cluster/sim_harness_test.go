@@ -29,6 +29,7 @@ type simulation struct {
 	change  func(*Config)   // of every node, if not nil
 	links   func() sim.Link // what every way to and from a new host is like, if not nil
 
+	mayFail     bool         // a random call may end in ErrUnavailable
 	wantsFaults bool         // errors are counted, not reported
 	faults      atomic.Int64 // how many
 

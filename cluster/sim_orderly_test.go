@@ -21,7 +21,8 @@ type scenario struct {
 	most    int
 	entries int
 	names   int
-	changes int  // joins and leaves
+	changes int // joins and leaves
+	backups int
 	uneven  bool // the ways between hosts differ, by up to a hundred times
 	story   []string
 }
@@ -39,6 +40,8 @@ func newScenario(s *simulation) *scenario {
 	s.near = []time.Duration{-1, 100 * time.Millisecond, time.Second, DefaultNearTTL}[sc.r.IntN(4)]
 	sc.most = 1 + sc.r.IntN(7)
 	sc.entries = 100 + sc.r.IntN(400)
+	sc.backups = int(s.seed % 3)
+	s.change = backups(sc.backups)
 	if sc.r.IntN(4) == 0 {
 		sc.secret = "a secret of the simulation"
 	}
@@ -66,7 +69,7 @@ func (s *scenario) name() string {
 // run lives through all of it.
 func (s *scenario) run() {
 	first := 1 + s.r.IntN(s.most)
-	s.say("%d nodes at first, %d at most, near copies for %v, uneven links: %v, secret: %q", first, s.most, s.near, s.uneven, s.secret)
+	s.say("%d nodes at first, %d at most, %d backups, near copies for %v, uneven links: %v, secret: %q", first, s.most, s.backups, s.near, s.uneven, s.secret)
 	for range first {
 		s.join(s.name())
 	}
@@ -197,7 +200,8 @@ func (s *simulation) call(id int, r *rand.Rand) {
 		}
 		s.history.clear(id, begin, end)
 	}
-	if err != nil && !errors.Is(err, ErrClosed) {
+	var partial *PartialError
+	if err != nil && !errors.Is(err, ErrClosed) && !(s.mayFail && (errors.Is(err, ErrUnavailable) || errors.As(err, &partial))) {
 		s.errorf("after %v: a call on %s failed: %v", time.Since(s.start), n.Name(), err)
 	}
 }

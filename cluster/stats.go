@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"math/bits"
+	"slices"
 	"sync/atomic"
 
 	"github.com/peercache/peercache/cache"
@@ -38,19 +40,27 @@ type nodeCounters struct {
 
 // Stats are what a node has counted since its start, and what it holds now.
 type Stats struct {
-	Name        string                `json:"name"`
-	Members     int                   `json:"members"`      // active and leaving
-	SlotsOwned  int                   `json:"slots_owned"`  // by the table
-	SlotsActive int                   `json:"slots_active"` // of these, served
-	SlotsHeld   int                   `json:"slots_held"`   // with a copy here, served or not yet freed
-	Leases      int64                 `json:"leases"`       // near copies lent and not known to be given back
-	Store       cache.Stats           `json:"store"`
-	Messages    map[string]uint64     `json:"messages"`  // sent to other members, by kind
-	Requests    map[string]uint64     `json:"requests"`  // sent to other members, by kind
-	Dropped     uint64                `json:"dropped"`   // messages that did not fit into a queue, to be asked for again
-	Malformed   uint64                `json:"malformed"` // messages that were not understood
-	Copied      uint64                `json:"copied"`    // entries copied ahead of a join or a leave
-	Caches      map[string]CacheStats `json:"caches"`
+	Name        string `json:"name"`
+	Members     int    `json:"members"`      // active and leaving
+	Backups     int    `json:"backups"`      // copies of each slot beside the owner's, by the table
+	Slots       int    `json:"slots"`        // of all nodes
+	SlotsOwned  int    `json:"slots_owned"`  // by the table
+	SlotsActive int    `json:"slots_active"` // of these, served
+	// SlotsBackedUp are those that are served and fully backed up: every backup
+	// of the table has acknowledged that it has the slot in its present term,
+	// and is connected. Where these figures of all nodes add up to Slots, and
+	// Backups is what was asked for, so many nodes may be killed at once.
+	SlotsBackedUp int                   `json:"slots_backed_up"`
+	SlotsBacking  int                   `json:"slots_backing"` // kept a copy of for other owners, by the table
+	SlotsHeld     int                   `json:"slots_held"`    // with a copy here: served, a backup's, or not yet freed
+	Leases        int64                 `json:"leases"`        // near copies lent and not known to be given back
+	Store         cache.Stats           `json:"store"`
+	Messages      map[string]uint64     `json:"messages"`  // sent to other members, by kind
+	Requests      map[string]uint64     `json:"requests"`  // sent to other members, by kind
+	Dropped       uint64                `json:"dropped"`   // messages that did not fit into a queue, to be asked for again
+	Malformed     uint64                `json:"malformed"` // messages that were not understood
+	Copied        uint64                `json:"copied"`    // entries copied ahead of a join or a leave
+	Caches        map[string]CacheStats `json:"caches"`
 }
 
 var requestNames = [...]string{
@@ -62,7 +72,8 @@ var requestNames = [...]string{
 func (n *Node) Stats() Stats {
 	v := n.members.view.Load()
 	s := Stats{
-		Name: n.cfg.Name, Members: len(v.table.Members), SlotsOwned: v.owned,
+		Name: n.cfg.Name, Members: len(v.table.Members), Backups: max(v.ring.width-1, 0), Slots: slotCount, SlotsOwned: v.owned,
+		SlotsBackedUp: n.backedUp(v), SlotsBacking: v.backing,
 		SlotsActive: int(n.activeSlots.Load()), SlotsHeld: n.holding(), Leases: n.shared.Leases.Used(), Store: n.store.Stats(),
 		Messages: make(map[string]uint64), Requests: make(map[string]uint64),
 		Dropped: n.counts.dropped.Load(), Malformed: n.counts.malformed.Load(), Copied: n.counts.copied.Load(),
@@ -82,4 +93,23 @@ func (n *Node) Stats() Stats {
 		s.Caches[sp.name] = sp.stats()
 	}
 	return s
+}
+
+// backedUp counts the slots that are served here and whose backups have all of
+// them and can be reached.
+func (n *Node) backedUp(v *view) int {
+	there := make([]bool, len(v.holders))
+	for i, h := range v.holders {
+		there[i] = h.link == nil || h.link.conn.Load() != nil
+	}
+	count := 0
+	for i := range n.parts {
+		for mask := n.parts[i].safe.Load(); mask != 0; mask &= mask - 1 {
+			slot := i + bits.TrailingZeros64(mask)*partCount
+			if !slices.ContainsFunc(v.ring.owners(slot), func(h uint16) bool { return !there[h] }) {
+				count++
+			}
+		}
+	}
+	return count
 }

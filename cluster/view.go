@@ -13,6 +13,8 @@ type view struct {
 	ring    *ring
 	holders []holder      // beside ring.names
 	owned   int           // slots that are this node's
+	backing int           // slots that it keeps a copy of for another
+	backups int           // that the members want
 	replace chan struct{} // closed when another view has taken its place
 }
 
@@ -46,6 +48,7 @@ func newView(self protocol.Member, members, joiners []record, lastNear time.Dura
 			continue
 		}
 		t.Active = append(t.Active, m.ID)
+		v.backups = max(v.backups, int(m.Backups))
 		// Of two runs under one name, every node takes the same.
 		if other, ok := byName[m.Name]; !ok || m.ID > other {
 			byName[m.Name] = m.ID
@@ -58,7 +61,7 @@ func newView(self protocol.Member, members, joiners []record, lastNear time.Dura
 		near = max(near, joiners[i].Near)
 	}
 	t.MaxNear = max(near, lastNear)
-	v.ring = rings.of(names)
+	v.ring = rings.of(names, v.backups)
 	for _, name := range v.ring.names {
 		h := holder{id: byName[name], name: name}
 		if h.id != self {
@@ -66,23 +69,41 @@ func newView(self protocol.Member, members, joiners []record, lastNear time.Dura
 		}
 		v.holders = append(v.holders, h)
 	}
-	ids := make([][]protocol.Member, len(v.holders))
-	for i := range v.holders {
-		ids[i] = []protocol.Member{v.holders[i].id}
+	places := make(map[uint64][]protocol.Member)
+	for slot := range slotCount {
+		o := v.ring.owners(slot)
+		key := packed(o)
+		if places[key] == nil {
+			list := make([]protocol.Member, len(o))
+			for i := range o {
+				list[i] = v.holders[o[i]].id
+			}
+			places[key] = list
+		}
+		for i := range o {
+			switch {
+			case v.holders[o[i]].id != self:
+			case i == 0:
+				v.owned++
+			default:
+				v.backing++
+			}
+		}
 	}
 	ring := v.ring
-	t.Place = func(slot int) []protocol.Member {
-		o := ring.owners(slot)
-		if len(o) == 0 {
-			return nil
-		}
-		return ids[o[0]]
-	}
-	for slot := range slotCount {
-		if o := ring.owners(slot); len(o) > 0 && v.holders[o[0]].id == self {
-			v.owned++
-		}
-	}
+	t.Place = func(slot int) []protocol.Member { return places[packed(ring.owners(slot))] }
 	v.table = t
 	return v, near
 }
+
+// packed makes one number of a slot's holders. All slots with the same holders
+// share one list of them: the slots keep parts of it after the view is gone.
+func packed(holders []uint16) uint64 {
+	p := uint64(0)
+	for _, h := range holders {
+		p = p<<16 | uint64(h)
+	}
+	return p
+}
+
+var _ [4 - (MaxBackups + 1)]struct{} // what packed has room for

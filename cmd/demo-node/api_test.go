@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -289,8 +290,15 @@ func statusRows(t *testing.T, all []*served) {
 			t.Fatal(err)
 		}
 		held, _ := w["held"].(map[string]any)
-		if backups, ok := w["backups"].([]any); !ok || len(backups) != 0 || w["slot"] == nil {
+		backups, _ := w["backups"].([]any)
+		if len(backups) != cluster.DefaultBackups || w["slot"] == nil {
 			t.Errorf("n%d: %s", i+1, body)
+		}
+		if slices.Contains(backups, any(n.node.Name())) {
+			if held["kind"] != "backup" || held["bytes"] != 5.0 {
+				t.Errorf("n%d: %s", i+1, body)
+			}
+			continue
 		}
 		if w["owner"] == n.node.Name() {
 			owners++

@@ -30,7 +30,7 @@ func TestParseConfig(t *testing.T) {
 	}
 	all := config{
 		name: "n1", bind: "10.0.0.1:1", peer: "[::1]:2", http: ":3", join: []string{"a", "b:4", "[::1]:5", "::1"}, secretFile: "s",
-		memory: 1 << 30, nearTTL: -1, leaveTimeout: time.Minute, logLevel: slog.LevelDebug, logJSON: true,
+		backups: -1, memory: 1 << 30, nearTTL: -1, leaveTimeout: time.Minute, logLevel: slog.LevelDebug, logJSON: true,
 	}
 	withSecret := byDefault
 	withSecret.secret = "from the environment"
@@ -84,8 +84,9 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-join", "a:70000"}, nil, []string{`-join "a:70000"`, "want host or host:port"}},
 		{[]string{"-name", "a/b"}, nil, []string{`-name "a/b"`, "without"}},
 		{[]string{"-name", strings.Repeat("n", 129)}, nil, []string{"-name", "up to 128 bytes"}},
-		{[]string{"-backups", "1"}, nil, []string{`-backups "1"`, "want 0"}},
-		{[]string{"-backups", "x"}, nil, []string{`-backups "x"`, "want 0"}},
+		{[]string{"-backups", "3"}, nil, []string{`-backups "3"`, "from 0 to 2"}},
+		{[]string{"-backups", "-1"}, nil, []string{`-backups "-1"`, "from 0 to 2"}},
+		{[]string{"-backups", "x"}, nil, []string{`-backups "x"`, "from 0 to 2"}},
 		{[]string{"-memory", "lots"}, nil, []string{`-memory "lots"`, "like 256MiB"}},
 		{[]string{"-near-ttl", "31s"}, nil, []string{`-near-ttl "31s"`, "up to 30s"}},
 		{[]string{"-near-ttl", "5"}, nil, []string{`-near-ttl "5"`, "want a duration"}},

@@ -62,12 +62,14 @@ var options = []option{
 		c.secretFile = v
 		return nil
 	}},
-	{"backups", "0", "copies of each entry besides the owner's", func(c *config, v string) error {
+	{"backups", strconv.Itoa(cluster.DefaultBackups), fmt.Sprintf("copies of each entry besides the owner's, up to %d, the same on all nodes", cluster.MaxBackups), func(c *config, v string) error {
 		n, err := strconv.Atoi(v)
-		if err != nil || n != 0 {
-			return errors.New("want 0: backups are not supported yet")
+		if err != nil || n < 0 || n > cluster.MaxBackups {
+			return fmt.Errorf("want a number from 0 to %d", cluster.MaxBackups)
 		}
-		c.backups = n
+		if c.backups = n; n == 0 {
+			c.backups = -1
+		}
 		return nil
 	}},
 	{"memory", "256MiB", "budget for keys, values and their bookkeeping", func(c *config, v string) (err error) {

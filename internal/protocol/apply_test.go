@@ -66,7 +66,11 @@ func (r *runner) make(w *world, st step) {
 		w.left = true
 		r.kill(w, x)
 	case crash:
-		w.crashed = true
+		if int(r.sc.crash2) == int(x)+1 {
+			w.crashed2 = true
+		} else {
+			w.crashed = true
+		}
 		r.kill(w, x)
 	case restart:
 		w.restarted = true
@@ -86,6 +90,10 @@ func (r *runner) make(w *world, st step) {
 	case evictIt:
 		w.evict--
 		w.mut(x).mem.evict()
+	case evictOther:
+		w.floors--
+		n := w.mut(x)
+		n.mem.RaiseFloor(0, n.clock.last)
 	case expireIt:
 		w.expire--
 		w.mut(x).mem.Drop(ref, cache.OwnedOnly)
@@ -117,7 +125,7 @@ func (r *runner) fallDue(w *world, st step) {
 				k.leases[i].until, s.nextPrune = now, now
 			}
 		}
-		if k.write != nil {
+		if k.write != nil && !k.write.versioned() {
 			for i := range k.write.wait {
 				if k.write.wait[i].member == member(st.y) {
 					k.write.wait[i].until = now
@@ -146,6 +154,9 @@ func (r *runner) fallDue(w *world, st step) {
 			k.write.resend.at = now
 		}
 		s.asking.at = now
+		if s.sync != nil {
+			s.sync.resend.at = now
+		}
 		for _, x := range n.clears.open {
 			x.resend.at = now
 		}
@@ -159,6 +170,11 @@ func (s *Slot) setDeadline(c Call) {
 	for _, p := range s.parked {
 		if p.write != nil && p.write.Call == c {
 			p.write.Deadline = now
+		}
+	}
+	for i := range s.handed {
+		if s.handed[i].call == c {
+			s.handed[i].deadline = now
 		}
 	}
 	if k := s.keys[ref]; k != nil {

@@ -37,6 +37,15 @@ func cloneSlot(s *Slot, sh *Shared) Slot {
 	c.askers = slices.Clone(s.askers)
 	c.stagers = slices.Clone(s.stagers)
 	c.spends = slices.Clone(s.spends)
+	c.copies = slices.Clone(s.copies)
+	c.handed = slices.Clone(s.handed)
+	c.open = slices.Clone(s.open)
+	c.window.seen = slices.Clone(s.window.seen)
+	if s.sync != nil {
+		y := *s.sync
+		y.waiting = slices.Clone(y.waiting)
+		c.sync = &y
+	}
 	return c
 }
 
@@ -88,21 +97,24 @@ func copyOf[T any](p *T) *T {
 // known are the fields that cloneSlot, cloneClears and the encoding take care
 // of. Whoever adds one must look at all of them.
 var known = map[string]string{
-	"Slot":     "sh num table owner active term spends taken known lost epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
+	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating open drained filling window handed epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
-	"write":    "call id load answer wait resend",
-	"waitFor":  "member until",
+	"write":    "call id load result answer entry number wait resend",
+	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
-	"take":     "nonce waiting grants resend collecting fetching",
-	"grant":    "from term spends taken have large content known floor",
+	"take":     "nonce waiting grants resend collecting fetching alike",
+	"grant":    "from term spends taken have large content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",
 	"clearing": "call number cache gen prior asked gone first wait begun deadline resend",
-	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Prior Clears Have Floor Version Ref Generation Generations Members Content",
-	"Spend":    "To Nonce",
+	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Made Backed Prior Clears Have Floor Version Ref Generation Generations Members Content",
+	"Spend":    "To Nonce First Backups",
 	"repeat":   "at wait",
+	"syncing":  "nonce waiting alike freeing resend",
+	"handed":   "call deadline",
+	"window":   "low seen",
 	"Item":     "Ref Value Version Count Left Tombstone Negative",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
@@ -124,6 +136,9 @@ func TestCloneKnowsAllFields(t *testing.T) {
 		asker{},
 		parked{},
 		repeat{},
+		syncing{},
+		handed{},
+		window{},
 		Clears{},
 		clearing{},
 		Message{},

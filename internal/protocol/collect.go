@@ -54,6 +54,13 @@ func (s *Slot) fetch(g *grant, all bool, out *Out) {
 // staged here and that the giver does not have. It returns false where the
 // fetch is no longer wanted.
 func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now time.Duration, out *Out) bool {
+	if y := s.filling; y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser {
+		s.fillWith(items, now)
+		if last {
+			s.fill(out)
+		}
+		return true
+	}
 	t := s.take
 	if t == nil || t.nonce != f.Nonce || !contains(t.fetching, f.From) {
 		return false
@@ -82,7 +89,7 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 		s.sh.Memory.Promote(s.num)
 	}
 	s.raiseFloors()
-	s.activate(now, out)
+	s.collected(now, out)
 	return true
 }
 

@@ -51,6 +51,8 @@ func (e *encoder) spends(list []Spend) {
 	for _, sp := range list {
 		e.num(uint64(sp.To))
 		e.num(sp.Nonce)
+		e.num(sp.First)
+		e.set(sp.Backups)
 	}
 }
 
@@ -88,6 +90,32 @@ func (e *encoder) slot(s *Slot) {
 	e.num(s.taken)
 	e.num(s.known)
 	e.bit(s.lost)
+	e.num(s.made)
+	e.num(s.backed)
+	e.set(s.synced)
+	e.set(s.copies)
+	e.bit(s.sync != nil)
+	if y := s.sync; y != nil {
+		e.num(y.nonce)
+		e.set(y.waiting)
+		e.set(y.alike)
+		e.bit(y.freeing)
+	}
+	e.bit(s.filling != nil)
+	if s.filling != nil {
+		e.message(s.filling)
+	}
+	if s.backup {
+		e.num(s.window.low)
+		e.num(uint64(len(s.window.seen)))
+		for _, n := range s.window.seen {
+			e.num(n)
+		}
+	}
+	e.num(uint64(len(s.handed)))
+	for _, h := range s.handed {
+		e.num(uint64(h.call))
+	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)
 	e.num(uint64(len(s.keys)))
@@ -149,6 +177,15 @@ func (e *encoder) write(w *write) {
 	e.num(w.id)
 	e.bit(w.load)
 	e.bit(w.answer)
+	e.bit(w.result)
+	e.num(w.entry.Version)
+	e.num(w.number)
+	if w.versioned() {
+		e.value(w.entry.Value)
+		e.num(w.entry.Generation)
+		e.bit(w.entry.Tombstone)
+		e.bit(w.entry.Negative)
+	}
 	e.members = e.members[:0]
 	for _, x := range w.wait {
 		e.members = append(e.members, x.member)
@@ -158,6 +195,13 @@ func (e *encoder) write(w *write) {
 	for _, m := range e.members {
 		e.num(uint64(m))
 	}
+	refused := uint64(0)
+	for _, x := range w.wait {
+		if x.refused {
+			refused |= 1 << x.member
+		}
+	}
+	e.num(refused)
 }
 
 func (e *encoder) take(t *take) {
@@ -165,6 +209,7 @@ func (e *encoder) take(t *take) {
 	e.set(t.waiting)
 	e.bit(t.collecting)
 	e.set(t.fetching)
+	e.set(t.alike)
 	slices.SortFunc(t.grants, func(a, b grant) int { return int(a.from) - int(b.from) })
 	e.num(uint64(len(t.grants)))
 	for i := range t.grants {
@@ -179,6 +224,8 @@ func (e *encoder) take(t *take) {
 		e.items(g.content)
 		e.num(g.known)
 		e.num(g.floor)
+		e.num(g.made)
+		e.num(g.backed)
 	}
 }
 
@@ -198,6 +245,9 @@ func (e *encoder) message(m *Message) {
 	e.spends(m.Spends)
 	e.num(m.Taken)
 	e.num(m.Known)
+	e.num(m.Made)
+	e.num(m.Backed)
+	e.value([]byte(m.Ref.Key))
 	e.num(m.Prior)
 	e.num(m.Clears)
 	e.digest(m.Have)

@@ -7,9 +7,10 @@ import (
 )
 
 // load is a loader's run for a key that the owner does not have. It begins as
-// a write that revokes what leases are left on the key (its entry may have
-// been evicted); then the version is taken, then the loader runs. So whatever
-// is written while it runs is newer than what it found.
+// a write that revokes what leases are left on the key and takes the key from
+// the backups (its entry may have been evicted here alone); then the version is
+// taken, then the loader runs. So whatever is written while it runs is newer
+// than what it found, and nothing older is left when its readers have it.
 type load struct {
 	id         uint64
 	version    uint64 // 0 until the loader runs
@@ -48,18 +49,30 @@ func (s *Slot) load(g Get, now time.Duration, out *Out) {
 	s.enqueue(&write{call: WriteCall{Ref: g.Ref}, id: s.nonces, load: true}, now, out)
 }
 
+// has tells whether there is anything of the key in this node's copy, and so
+// the same or nothing at the backups.
+func (s *Slot) has(ref cache.Ref) bool {
+	_, ok := s.sh.Memory.Peek(ref, cache.Owned)
+	return ok || len(s.backups) == 0 || s.sh.off.loadDrop
+}
+
 // startLoad runs the loader, now that no near copy of the key is left. If the
-// key has been written while the load waited, the readers get that.
+// key has been written while the load waited, or another load has ended, the
+// readers get that.
 func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 	l := k.findLoad(w.id)
 	if l == nil {
 		return
 	}
 	e, ok := s.sh.Memory.Peek(w.call.Ref, cache.Owned)
-	if ok && !e.Tombstone {
+	if ok && (!e.Tombstone || e.Negative) {
 		k.dropLoad(l)
 		for _, g := range l.waiters {
-			out.answer(s.found(g.Call, g.Ref, e, now))
+			if e.Negative {
+				out.answer(Answer{Call: g.Call, Status: Missing, Generation: s.sh.Generations.Of(g.Ref.Cache)})
+			} else {
+				out.answer(s.found(g.Call, g.Ref, e, now))
+			}
 		}
 		return
 	}
@@ -86,13 +99,16 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 	if sh.off.loadVer {
 		version = sh.Clock.Next(0)
 	}
-	if r.Err == nil && s.active && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
+	if r.Err == nil && s.active && s.sync == nil && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
 		e := cache.Entry{Kind: cache.Owned, Version: version, Generation: l.generation, Value: r.Value, Expires: until(r.TTL, now)}
 		if r.Missing {
 			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
 		}
-		if res, err := sh.Memory.Put(ref, e); err == nil && res == cache.Stored {
-			s.stage(ref, now, out)
+		w := &write{call: WriteCall{Ref: ref, Deadline: now}, id: l.id, result: true, answer: true, entry: e}
+		s.setWrite(k, w)
+		if !s.replicate(ref, w, now, out) {
+			s.finish(ref, k, w, now, out)
+			s.nextWrite(k, now, out)
 		}
 	}
 	for _, g := range l.waiters {
@@ -109,6 +125,7 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 		out.answer(a)
 	}
 	s.tidy(ref, k)
+	s.afterDrain(now, out)
 }
 
 // dropUnstarted refuses the readers of loads whose loader does not run yet:

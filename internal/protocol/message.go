@@ -12,12 +12,12 @@ type Kind uint8
 // The messages between the slots (and, for Clear and Cleared, the nodes) of
 // two members. All are one-way, and all may be received twice.
 const (
-	// Take asks for a slot: Nonce, Digest, Clears, and Have, what the taker has
-	// staged.
+	// Take asks for a slot: Nonce, Digest, Clears, Taken, and Have, what the taker
+	// has staged.
 	Take Kind = iota + 1
-	// Grant answers it: Nonce, Digest, Term, Spends, Taken, Known, Have, Content
-	// (or Large), Floor, Version (the giver's clock), and Generations where the
-	// giver knows others than the taker did.
+	// Grant answers it: Nonce, Digest, Term, Made, Spends, Taken, Known, Backed,
+	// Have, Content (or Large), Floor, Version (the giver's clock), and Generations
+	// where the giver knows others than the taker did.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
@@ -34,9 +34,25 @@ const (
 	Clear
 	// Cleared answers it with the sender's generation and members.
 	Cleared
+	// Sync brings a backup to the owner's copy: Nonce, Digest, Term, Have, Floor,
+	// Version (the owner's clock), Generations, and Content. Without Content the
+	// backup has what Have stands for already, or fetches it (Large). To who is
+	// not a backup by the table it says that its copy is no longer needed.
+	Sync
+	// Synced answers it with its Nonce and Term, or without Term: with Known where
+	// the sender has heard of a higher one, and without where it has a copy that
+	// the owner has never been granted.
+	Synced
+	// Replicate brings a write to a backup: Nonce, Known (no replication of a
+	// lower nonce is under way), Term, Ref, Version, and one item in Content;
+	// without one, the key is to be dropped.
+	Replicate
+	// Replicated answers it with its Nonce, Ref and Term; without Term it was
+	// refused.
+	Replicated
 )
 
-var kindNames = [...]string{"none", "take", "grant", "done", "held", "revoke", "revoked", "stage", "clear", "cleared"}
+var kindNames = [...]string{"none", "take", "grant", "done", "held", "revoke", "revoked", "stage", "clear", "cleared", "sync", "synced", "replicate", "replicated"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
@@ -49,7 +65,7 @@ func (k Kind) String() string {
 // Which fields count depends on Kind.
 type Message struct {
 	Kind        Kind
-	Large       bool // Grant: the content is fetched separately
+	Large       bool // Grant, Sync: the content is fetched separately
 	Slot        int
 	Nonce       uint64
 	Digest      uint64
@@ -57,6 +73,8 @@ type Message struct {
 	Spends      []Spend // to whom the copy was granted before
 	Taken       uint64  // nonce of the take by which the sender last became active
 	Known       uint64  // highest term count that the sender knows of
+	Made        uint64  // the nonce with which the copy's term was raised, at its raiser
+	Backed      uint64  // highest term count of a Sync that the sender has accepted
 	Prior       uint64  // Cleared: the count before this clear came
 	Clears      uint64  // Take: Generations.Digest at the taker
 	Have        cache.Digest
@@ -70,9 +88,13 @@ type Message struct {
 }
 
 // Spend says that a copy was granted to a member, for its take of that nonce.
+// Of several takes of one member, Nonce and Backups are those of the last one
+// that was granted before the member had served, and First is the first nonce.
 type Spend struct {
-	To    Member
-	Nonce uint64
+	To      Member
+	Nonce   uint64
+	First   uint64
+	Backups []Member // whom the taker has to bring up to date before it serves
 }
 
 // Item is one entry on its way from one node to another.

@@ -32,7 +32,7 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": the last owner's leases end"
 	case switchTable:
 		at := r.sc.seq[st.x][w.nodes[st.x].at+1]
-		return fmt.Sprintf("%s: switches to table %d (%s, owner %s)", x, at, letters(r.sc.tabs[at].members), letter(r.sc.tabs[at].owner))
+		return fmt.Sprintf("%s: switches to table %d (%s, owner %s%s)", x, at, letters(r.sc.tabs[at].members), letter(r.sc.tabs[at].owner), backupsName(r.sc.tabs[at].backups))
 	case leave:
 		return x + ": leaves"
 	case crash:
@@ -43,6 +43,8 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": hears that " + y + "'s process is gone"
 	case evictIt:
 		return x + ": evicts what it has"
+	case evictOther:
+		return x + ": evicts another key"
 	case expireIt:
 		return x + ": what it has expires"
 	case loadEnds:
@@ -55,6 +57,13 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": copies ahead from " + y
 	}
 	return "?"
+}
+
+func backupsName(set uint8) string {
+	if set == 0 {
+		return ""
+	}
+	return ", backups " + letters(set)
 }
 
 func kindWord(k byte) string {

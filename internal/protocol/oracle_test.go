@@ -35,6 +35,7 @@ const (
 	lost      = "P2: an acknowledged Set is not readable at the owner"
 	stuck     = "the owner does not become active"
 	unheard   = "a call is never answered"
+	unbacked  = "a backup does not have the owner's copy"
 	kept      = "a copy is never freed"
 	undeleted = "a deletion that was answered Partial is never done"
 )

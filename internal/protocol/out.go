@@ -27,7 +27,8 @@ const (
 	NotMine
 	// NotExecuted: nothing was done, and the call may be sent again.
 	NotExecuted
-	// Unavailable: the slot did not become active in time; nothing was done.
+	// Unavailable: the slot did not become active, or not all backups have
+	// acknowledged, in time. A write may still take effect.
 	Unavailable
 	// Overloaded: too many calls wait; nothing was done.
 	Overloaded

@@ -23,4 +23,19 @@ type rules struct {
 	loadTerm bool // a load is not stored when the slot was lost meanwhile
 	once     bool // a write is sent again only if it was not executed
 	stranger bool // an owner takes its slots again when it meets a member that served without it
+
+	replFirst   bool // a write is visible only once the backups have it
+	strict      bool // every backup of the table must have acknowledged a write
+	term        bool // a backup refuses a replication of another term than its copy's
+	backupFence bool // a backup refuses who is not the owner by its own table
+	syncFirst   bool // the backups have the slot before its owner serves it
+	pause       bool // nothing is replicated before changed backups have acknowledged
+	release     bool // who is a backup no longer has given up its copy before the next write
+	keepOld     bool // and does so only when the new backups have theirs
+	drain       bool // a grant waits for replications under way
+	descent     bool // a copy does not count beside one that was made from it
+	witness     bool // a backup that was never synced tells that a taker who is gone never served
+	loadDrop    bool // a load takes the key from the backups before the loader runs
+	twice       bool // a replication that comes again is not applied again
+	resync      bool // a sync that was accepted before replaces nothing when it comes again
 }

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,9 +26,11 @@ type scenario struct {
 	joiner    uint8 // members that come with nothing
 	leaver    uint8 // member+1
 	crash     uint8 // member+1
+	crash2    uint8 // member+1 of another, at any other time
 	restart   uint8 // member+1 that starts when the crash is over
 	gone      bool  // the others may be told that the crashed one's process is gone
 	evict     uint8 // entries or tombstones evicted, at most
+	floors    uint8 // floors raised by other keys that are evicted, at most
 	expire    uint8 // entries expired, at most
 	retry     uint8 // writes sent again by a client that does not know (without rule once)
 	deadlines uint8 // deadlines that pass, at most
@@ -47,6 +50,7 @@ type scenario struct {
 type tab struct {
 	members uint8
 	owner   uint8 // member
+	backups uint8
 	leaving uint8
 	joining uint8 // reached, but not members
 	digest  uint64
@@ -58,6 +62,8 @@ type need uint8
 const (
 	nothing need = iota
 	hasCrashed
+	hasCrashed2
+	bothCrashed
 	hasRestarted
 	hasLeft
 )
@@ -96,7 +102,7 @@ func (sc *scenario) prepare() {
 		if digest == 0 {
 			digest = uint64(i) + 1
 		}
-		place := []Member{member(t.owner)}
+		place := append([]Member{member(t.owner)}, membersOf(t.backups)...)
 		sc.tables = append(sc.tables, &Table{
 			Digest: digest, Members: membersOf(t.members), Active: membersOf(t.members &^ t.leaving),
 			Reach: membersOf(t.members | t.joining), MaxNear: nearFor,
@@ -135,7 +141,7 @@ func (sc *scenario) near() time.Duration {
 func (sc *scenario) begin() *world {
 	r := newRunner(sc)
 	w := &world{
-		gets: sc.gets, evict: sc.evict, expire: sc.expire, retry: sc.retry,
+		gets: sc.gets, evict: sc.evict, floors: sc.floors, expire: sc.expire, retry: sc.retry,
 		deadlines: sc.deadlines, lose: sc.lose, dup: sc.dup,
 	}
 	for x := range w.nodes {
@@ -206,6 +212,10 @@ func (sc *scenario) begin() *world {
 		}
 	}
 	return w
+}
+
+func (sc *scenario) hasBackups() bool {
+	return slices.ContainsFunc(sc.tabs, func(t tab) bool { return t.backups != 0 })
 }
 
 func firstOf(sc *scenario) uint8 {

@@ -235,7 +235,7 @@ func (r *runner) rest(w *world) string {
 	if owner == nil {
 		return ""
 	}
-	if !owner.slot.active || len(owner.slot.parked) > 0 {
+	if !owner.slot.active || len(owner.slot.parked) > 0 || owner.slot.sync != nil {
 		return stuck
 	}
 	busy := false
@@ -243,8 +243,11 @@ func (r *runner) rest(w *world) string {
 		if !n.alive {
 			continue
 		}
-		if n != owner && n.slot.Holds() {
+		if n != owner && n.slot.Holds() && !n.slot.backup {
 			return r.leftOver(w, uint8(x))
+		}
+		if n != owner && n.slot.backup && n.slot.term != owner.slot.term {
+			return unbacked
 		}
 		if n.get.open {
 			busy = true
@@ -252,7 +255,7 @@ func (r *runner) rest(w *world) string {
 				return unheard
 			}
 		}
-		busy = busy || n.loads[0].id != 0 || n.loads[1].id != 0 || n.again != 0 || len(n.clears.open) > 0
+		busy = busy || n.loads[0].id != 0 || n.loads[1].id != 0 || n.again != 0 || len(n.clears.open) > 0 || len(n.slot.handed) > 0
 	}
 	for id := range w.ops {
 		o := &w.ops[id]
@@ -349,7 +352,11 @@ func searchAll(t *testing.T, list []*scenario, limit int) {
 		sem <- struct{}{}
 		go func() { // ends with its scenario
 			defer func() { <-sem; wg.Done() }()
-			results[i] = search(sc, limit)
+			most := limit
+			if !*searchFull && *searchMax == 0 && sc.hasBackups() {
+				most = limit / 6 // there are many
+			}
+			results[i] = search(sc, most)
 			if *searchFull {
 				fmt.Println(results[i].row())
 			}
@@ -375,7 +382,7 @@ func searchAll(t *testing.T, list []*scenario, limit int) {
 	t.Logf("%d scenarios, %d of them to the end, %d states\n%s%s", len(list), complete, total, header, b.String())
 }
 
-const header = "scenario                                              states depth      end    rests   hits    old  takes   time\n"
+const header = "scenario                                                      states depth      end    rests   hits    old  takes   time\n"
 
 func (res *result) row() string {
 	end := "cut"
@@ -386,7 +393,7 @@ func (res *result) row() string {
 		end = "complete"
 	}
 	c := &res.count
-	return fmt.Sprintf("%-50s %9d %5d %8s %8d %6d %6d %6d %5.1fs", res.sc.name, res.states, res.depth, end, c.quiet, c.hits, c.old, c.takes, res.took.Seconds())
+	return fmt.Sprintf("%-58s %9d %5d %8s %8d %6d %6d %6d %5.1fs", res.sc.name, res.states, res.depth, end, c.quiet, c.hits, c.old, c.takes, res.took.Seconds())
 }
 
 func TestSearch(t *testing.T) {

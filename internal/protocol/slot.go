@@ -14,16 +14,36 @@ type Slot struct {
 	num   int
 	table *Table
 	owner Member // by table
+	// backups are who keeps a copy beside the owner, by table; backup tells
+	// whether this node is one of them.
+	backups []Member
+	backup  bool
 
 	active bool
-	// term and spends describe the Owned entries of this slot here: the owner's
-	// share while active, otherwise what is left until a Done. The zero term
-	// means that there is no copy.
+	// term, made and spends describe the Owned entries of this slot here: the
+	// owner's share while active, a backup's copy, or what is left until a Done.
+	// The zero term means that there is no copy.
 	term   Term
+	made   uint64  // nonce with which its raiser raised term; 0 where it has no backups
 	spends []Spend // to whom the copy has been granted
 	taken  uint64  // nonce of the take by which this node last became active
 	known  uint64  // highest term count heard of
+	backed uint64  // highest term count of a Sync that this node accepted as a backup
 	lost   bool    // was this node's by an earlier table; nobody is known to serve it yet
+
+	// As the owner: who has the copy of this term (backed up to date by the last
+	// sync), and who may have one of an earlier term that was not granted away.
+	synced      []Member
+	copies      []Member
+	sync        *syncing
+	replicating int      // keys whose write has a version and waits for backups
+	open        []uint64 // the numbers of their replications
+	drained     bool
+	// As a backup: a sync whose content is being fetched, and which replications
+	// of this term have come.
+	filling *Message
+	window  window
+	handed  []handed // writes that are answered once the new owner serves
 
 	epoch     uint64        // rises with every revocation and table: fills begun before are not kept
 	revokeAll time.Duration // until then the last owner's leases may run
@@ -61,6 +81,16 @@ func (s *Slot) Owner() Member { return s.owner }
 // copy, or it lost the slot and nobody serves it yet.
 func (s *Slot) Holds() bool { return s.term.held() || s.lost }
 
+// Lost tells whether this node has a copy of a slot that another member owns,
+// and does not know yet that it is served there.
+func (s *Slot) Lost() bool {
+	return s.Holds() && s.owner != s.sh.Self && !(s.backup && s.term.Raiser == s.owner)
+}
+
+// Safe tells whether this node serves the slot and every backup of its table
+// has acknowledged that it has it, in the present term.
+func (s *Slot) Safe() bool { return s.active && s.sync == nil }
+
 // Term returns the term of the copy that this node holds.
 func (s *Slot) Term() Term { return s.term }
 
@@ -69,24 +99,28 @@ func (s *Slot) Epoch() uint64 { return s.epoch }
 
 // Busy tells whether Tick has anything to do, now or later.
 func (s *Slot) Busy() bool {
-	return len(s.keys) > 0 || len(s.parked) > 0 || s.take != nil || s.leftover()
+	return len(s.keys) > 0 || len(s.parked) > 0 || s.take != nil || s.sync != nil || len(s.handed) > 0 || s.leftover()
 }
 
 // leftover tells whether this node waits to hear that the slot is served
 // elsewhere.
-func (s *Slot) leftover() bool { return s.Holds() && s.owner != s.sh.Self && s.table != nil }
+func (s *Slot) leftover() bool {
+	return s.Holds() && s.owner != s.sh.Self && !s.backup && s.table != nil
+}
 
 // Switch gives the slot a new table. With stranger, the table has a member
 // that served without this one knowing of it (or the other way round), so that
 // what this node serves may not be all there is.
 func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	self, old := s.sh.Self, s.table
-	s.lost = s.lost || s.owner == self
+	s.lost = s.lost || s.owner == self || s.backup
 	s.table = t
-	s.owner = t.owner(s.num)
-	s.lost = s.lost && s.owner != self
+	s.owner, s.backups = t.owner(s.num), t.backups(s.num)
+	s.backup = contains(s.backups, self)
+	s.lost = s.lost && s.owner != self && !s.backup
 	s.epoch++
 	s.voidTake()
+	s.voidFilling()
 	if s.active && (s.owner != self && !s.sh.off.stop || stranger && !s.sh.off.stranger) {
 		s.deactivate(out)
 	}
@@ -97,6 +131,8 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 		}
 		i++
 	}
+	s.resync()
+	s.forgetBackups(now, out)
 	if s.owner != self {
 		s.refuseParked(NotMine, out)
 		s.asking.start(now, s.sh.Resend)
@@ -104,11 +140,12 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 		s.startTake(now, out)
 	}
 	s.grantAskers(old, now, out)
+	s.afterDrain(now, out)
 }
 
 // deactivate ends serving. What was lent is the next owner's to revoke.
 func (s *Slot) deactivate(out *Out) {
-	s.active = false
+	s.active, s.sync = false, nil
 	s.sh.Serving(s.num, false)
 	for ref, k := range s.keys {
 		s.abortWrites(ref, k, out)
@@ -128,7 +165,7 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 	case Grant:
 		s.onGrant(from, m, now, out)
 	case Done:
-		s.onDone(from, m)
+		s.onDone(from, m, out)
 	case Held:
 		s.onHeld(from, m, out)
 	case Revoke:
@@ -137,6 +174,14 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 		s.onRevoked(from, m, now, out)
 	case Stage:
 		s.onStage(m, now)
+	case Sync:
+		s.onSync(from, m, now, out)
+	case Synced:
+		s.onSynced(from, m, now, out)
+	case Replicate:
+		s.onReplicate(from, m, now, out)
+	case Replicated:
+		s.onReplicated(from, m, now, out)
 	}
 }
 
@@ -145,6 +190,8 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 func (s *Slot) Tick(now time.Duration, out *Out) {
 	s.tickParked(now, out)
 	s.tickTake(now, out)
+	s.tickSync(now, out)
+	s.tickHanded(now, out)
 	if prune := s.leases > 0 && now >= s.nextPrune; prune || s.writing > 0 {
 		for ref, k := range s.keys {
 			if prune {
@@ -157,7 +204,7 @@ func (s *Slot) Tick(now time.Duration, out *Out) {
 			s.nextPrune = now + pruneEvery
 		}
 	}
-	if s.leftover() && s.asking.due(now, s.sh.Resend) {
+	if (s.leftover() || len(s.handed) > 0 && s.owner != s.sh.Self) && s.asking.due(now, s.sh.Resend) {
 		out.send(s.owner, Message{Kind: Held, Slot: s.num, Digest: s.table.Digest, Term: s.term})
 	}
 }
@@ -168,7 +215,7 @@ func (s *Slot) Gone(m Member, now time.Duration, out *Out) {
 	s.stagers = without(s.stagers, m)
 	for ref, k := range s.keys {
 		s.dropLease(k, m)
-		if w := k.write; w != nil && w.confirm(m) {
+		if w := k.write; w != nil && !w.versioned() && w.confirm(m) {
 			s.step(ref, k, now, out)
 		}
 		s.tidy(ref, k)

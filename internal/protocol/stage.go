@@ -54,7 +54,9 @@ func (s *Slot) onStage(m *Message, now time.Duration) {
 // copied tells whether copying ahead is over: this node serves the slot, or it
 // has compared what it has staged with the copy that counts. What comes late
 // may be older than that copy.
-func (s *Slot) copied() bool { return s.active || s.take != nil && s.take.collecting }
+func (s *Slot) copied() bool {
+	return s.active || s.take != nil && s.take.collecting || s.filling != nil
+}
 
 // Staged takes items that were copied ahead.
 func (s *Slot) Staged(items []Item, now time.Duration) {

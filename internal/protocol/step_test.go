@@ -34,6 +34,7 @@ const (
 	restart
 	toldGone
 	evictIt
+	evictOther
 	expireIt
 	loadEnds
 	deadline
@@ -89,7 +90,7 @@ func (r *runner) next(w *world) []step {
 		if int(sc.leaver) == int(x)+1 && w.mayLeave(sc, x) {
 			add(leave, x, 0, nil)
 		}
-		if int(sc.crash) == int(x)+1 && !w.crashed {
+		if int(sc.crash) == int(x)+1 && !w.crashed || int(sc.crash2) == int(x)+1 && !w.crashed2 {
 			add(crash, x, 0, nil)
 		}
 		if sc.gone && w.crashed && int(n.gone) == 0 {
@@ -98,7 +99,10 @@ func (r *runner) next(w *world) []step {
 		if w.evict > 0 && n.mem.live(cache.Owned) {
 			add(evictIt, x, 0, nil)
 		}
-		if w.expire > 0 && served && w.unlent() {
+		if w.floors > 0 && n.slot.Term().held() && n.mem.floor < n.clock.last {
+			add(evictOther, x, 0, nil)
+		}
+		if w.expire > 0 && (served && w.unlent() || n.slot.backup && n.mem.live(cache.Owned) && !n.mem.entries[cache.Owned].Tombstone) {
 			add(expireIt, x, 0, nil)
 		}
 		for i := range n.loads {
@@ -147,7 +151,8 @@ func (r *runner) due(w *world, x uint8, add func(stepKind, uint8, uint8, *packet
 			}
 		}
 	}
-	if s.leftover() && len(w.packets) == 0 && !w.maySwitch(r.sc, x) || w.lostOne && w.calm(x) && (s.take != nil && len(s.take.waiting) > 0 || k != nil && k.write != nil && len(k.write.wait) > 0 || len(w.nodes[x].clears.open) > 0 || s.leftover()) {
+	if k != nil && k.write != nil && slices.ContainsFunc(k.write.wait, func(x waitFor) bool { return x.refused }) && w.calm(x) ||
+		s.leftover() && len(w.packets) == 0 && !w.maySwitch(r.sc, x) || w.lostOne && w.calm(x) && (s.take != nil && len(s.take.waiting) > 0 || k != nil && k.write != nil && len(k.write.wait) > 0 || s.sync != nil && len(s.sync.waiting) > 0 || len(s.handed) > 0 || len(w.nodes[x].clears.open) > 0 || s.leftover()) {
 		add(resend, x, 0, nil)
 	}
 }
@@ -158,7 +163,7 @@ func (k *key) waitsFor(m Member) bool {
 			return true
 		}
 	}
-	if k.write != nil {
+	if k.write != nil && !k.write.versioned() {
 		for _, x := range k.write.wait {
 			if x.member == m {
 				return true
@@ -171,6 +176,11 @@ func (k *key) waitsFor(m Member) bool {
 func (s *Slot) hasCall(c Call) bool {
 	for _, p := range s.parked {
 		if p.call() == c {
+			return true
+		}
+	}
+	for _, h := range s.handed {
+		if h.call == c {
 			return true
 		}
 	}
@@ -230,6 +240,10 @@ func (w *world) maySwitch(sc *scenario, x uint8) bool {
 	switch why {
 	case hasCrashed:
 		return w.crashed
+	case hasCrashed2:
+		return w.crashed2
+	case bothCrashed:
+		return w.crashed && w.crashed2
 	case hasRestarted:
 		return w.restarted
 	case hasLeft:

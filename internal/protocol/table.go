@@ -28,3 +28,11 @@ func (t *Table) owner(slot int) Member {
 	}
 	return 0
 }
+
+// backups returns who keeps a copy of the slot beside its owner.
+func (t *Table) backups(slot int) []Member {
+	if h := t.Place(slot); len(h) > 1 {
+		return h[1:]
+	}
+	return nil
+}

@@ -18,6 +18,7 @@ type take struct {
 	// Once all have granted, grants are those that count.
 	collecting bool
 	fetching   []Member // whose content is still to come
+	alike      []Member // who have the same as this node is to have
 }
 
 // grant is what a member, or this node itself, had of the slot.
@@ -31,9 +32,12 @@ type grant struct {
 	content []Item
 	known   uint64
 	floor   uint64
+	made    uint64
+	backed  uint64
 }
 
-// asker is a member whose Take waits here for the table that it names.
+// asker is a member whose Take or Sync waits here for the table that it names,
+// or whose Take waits for replications under way.
 type asker struct {
 	member Member
 	msg    Message
@@ -64,7 +68,7 @@ func (s *Slot) sendTakes(out *Out) {
 		return
 	}
 	m := Message{
-		Kind: Take, Slot: s.num, Nonce: t.nonce, Digest: s.table.Digest, Clears: s.sh.Generations.Digest(),
+		Kind: Take, Slot: s.num, Nonce: t.nonce, Digest: s.table.Digest, Clears: s.sh.Generations.Digest(), Taken: s.taken,
 		Have: s.sh.Memory.Digest(s.num, cache.StagedOnly),
 	}
 	for _, to := range t.waiting {
@@ -77,10 +81,15 @@ func (s *Slot) sendTakes(out *Out) {
 func (s *Slot) voidTake() {
 	if t := s.take; t != nil && len(t.fetching) > 0 && !t.gave(s.sh.Self) {
 		s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
-		s.term, s.spends = Term{}, nil
+		s.forget()
 	}
-	s.take = nil
+	if s.take != nil {
+		s.take, s.sync = nil, nil
+	}
 }
+
+// forget notes that there is no copy here.
+func (s *Slot) forget() { s.term, s.made, s.spends = Term{}, 0, nil }
 
 func (s *Slot) tickTake(now time.Duration, out *Out) {
 	if s.take != nil && s.take.resend.due(now, s.sh.Resend) {
@@ -91,23 +100,34 @@ func (s *Slot) tickTake(now time.Duration, out *Out) {
 // onTake grants the slot, or keeps the question until this node has the table
 // that the taker has.
 func (s *Slot) onTake(from Member, m *Message, now time.Duration, out *Out) {
+	if !s.sameTable(from, m, out) || s.owner != from {
+		return
+	}
+	if s.replicating > 0 && !s.sh.off.drain {
+		s.ask(asker{from, *m})
+		return
+	}
+	s.grant(from, m, now, out)
+}
+
+// sameTable tells whether a Take or a Sync can be answered now: it is the
+// newest of its sender, and names this node's table. Otherwise it is kept.
+func (s *Slot) sameTable(from Member, m *Message, out *Out) bool {
 	for i := range s.askers {
 		if a := &s.askers[i]; a.member == from {
 			if a.msg.Nonce > m.Nonce {
-				return // an older attempt, overtaken
+				return false // an older attempt, overtaken
 			}
 			s.askers = append(s.askers[:i], s.askers[i+1:]...)
 			break
 		}
 	}
-	if s.table == nil || s.table.Digest != m.Digest && !(s.sh.off.digest && s.owner == from) {
+	if s.table == nil || s.table.Digest != m.Digest && !(s.sh.off.digest && s.owner == from) && !(s.sh.off.backupFence && m.Kind == Sync) {
 		s.ask(asker{from, *m})
 		out.Differ = append(out.Differ, from)
-		return
+		return false
 	}
-	if s.owner == from {
-		s.grant(from, m, now, out)
-	}
+	return true
 }
 
 // ask keeps an asker. Where there are too many, the one that has waited longest
@@ -130,7 +150,7 @@ func (s *Slot) grantAskers(old *Table, now time.Duration, out *Out) {
 	for i := range askers {
 		switch a := &askers[i]; {
 		case contains(s.table.Members, a.member):
-			s.onTake(a.member, &a.msg, now, out)
+			s.Handle(a.member, &a.msg, now, out)
 		case old == nil || !contains(old.Members, a.member):
 			s.ask(*a)
 		}
@@ -143,7 +163,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	sh := s.sh
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
-		Term: s.term, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known,
+		Term: s.term, Made: s.made, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known, Backed: s.backed,
 		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(),
 	}
 	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
@@ -161,7 +181,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 				g.Content, g.Large = nil, true
 			}
 		}
-		s.spend(to, m.Nonce)
+		s.spend(to, m)
 	}
 	out.send(to, g)
 }
@@ -180,7 +200,7 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 	}
 	t.grants = append(t.grants, grant{
 		from: from, term: m.Term, spends: m.Spends, taken: m.Taken, known: m.Known,
-		have: m.Have, large: m.Large, content: m.Content, floor: m.Floor,
+		have: m.Have, large: m.Large, content: m.Content, floor: m.Floor, made: m.Made, backed: m.Backed,
 	})
 	s.tryActivate(now, out)
 }
@@ -188,18 +208,37 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 // tryActivate goes on with a take once everybody has granted.
 func (s *Slot) tryActivate(now time.Duration, out *Out) {
 	t := s.take
-	if len(t.waiting) > 0 || t.collecting {
+	if len(t.waiting) > 0 || t.collecting || s.replicating > 0 {
 		return
 	}
 	t.collecting = true
 	t.grants = append(t.grants, grant{
 		from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known,
-		floor: s.sh.Memory.Floor(s.num),
+		floor: s.sh.Memory.Floor(s.num), made: s.made, backed: s.backed,
+		have: s.sh.Memory.Digest(s.num, cache.OwnedOnly),
 	})
 	s.known = t.newest()
-	t.grants = t.counting(&s.sh.off)
+	all := t.counting(&s.sh.off)
+	t.grants = distinct(all, s.sh.Self)
+	if len(t.grants) == 1 {
+		for _, g := range all {
+			t.alike = append(t.alike, g.from)
+		}
+	}
 	if s.collect(now, out) {
+		s.collected(now, out)
+	}
+}
+
+// collected goes on when this node has all that counts.
+func (s *Slot) collected(now time.Duration, out *Out) {
+	if len(s.backups) == 0 {
 		s.activate(now, out)
+		return
+	}
+	s.beginSync(now, out)
+	if s.sh.off.syncFirst && s.take != nil {
+		s.endSync(now, out)
 	}
 }
 
@@ -212,69 +251,15 @@ func (t *take) newest() uint64 {
 	return n
 }
 
-// counting returns the grants whose copies count: those that were not granted
-// away before, or only to members that never came to serve with them.
-func (t *take) counting(off *rules) []grant {
-	var list []grant
-	for _, g := range t.grants {
-		if g.term.held() && (t.unused(g.spends) || off.spent) {
-			list = append(list, g)
-		}
-	}
-	return list
-}
-
-// unused tells whether a copy that was granted to takers before is still the
-// newest: each of them is among the givers and has not become active since. (One
-// that is not may have served, and gone with what was written to it.)
-func (t *take) unused(spends []Spend) bool {
-	for _, sp := range spends {
-		i := slices.IndexFunc(t.grants, func(g grant) bool { return g.from == sp.To })
-		if i < 0 || t.grants[i].taken >= sp.Nonce {
-			return false
-		}
-	}
-	return true
-}
-
-// spentTo tells whether the copy has been granted to a member.
-func (s *Slot) spentTo(m Member) bool {
-	return slices.ContainsFunc(s.spends, func(sp Spend) bool { return sp.To == m || sp.To == 0 })
-}
-
-// maxSpends is how many takers a copy remembers. With more it counts no longer.
-const maxSpends = 8
-
-// spend notes that the copy has been granted. Of several takes of one member
-// the first is kept: its copy is used once any of them was.
-func (s *Slot) spend(to Member, nonce uint64) {
-	if s.spentTo(to) {
-		return
-	}
-	if len(s.spends) == maxSpends {
-		to = 0 // is never among the givers
-	}
-	if len(s.spends) <= maxSpends {
-		s.spends = append(s.spends, Spend{To: to, Nonce: nonce})
-	}
-}
-
-func (t *take) gave(m Member) bool {
-	for _, g := range t.grants {
-		if g.from == m {
-			return true
-		}
-	}
-	return false
-}
-
 // activate begins to serve. Whatever the last owner lent is revoked by every
 // write until it must have ended.
 func (s *Slot) activate(now time.Duration, out *Out) {
 	mem := s.sh.Memory
 	mem.DropSlot(s.num, cache.NearOnly|cache.StagedOnly)
-	s.known++
-	s.term, s.spends = Term{s.known, s.sh.Self}, nil
+	if len(s.backups) == 0 {
+		s.raise(0)
+		s.synced, s.copies = nil, nil
+	}
 	s.taken = s.take.nonce
 	s.take = nil
 	s.epoch++
@@ -282,7 +267,14 @@ func (s *Slot) activate(now time.Duration, out *Out) {
 	s.active = true
 	s.sh.Serving(s.num, true)
 	s.sendDone(s.table.Members, out)
+	s.answerHanded(out)
 	s.replayParked(now, out)
+}
+
+// raise begins a new term.
+func (s *Slot) raise(nonce uint64) {
+	s.known++
+	s.term, s.made, s.spends = Term{s.known, s.sh.Self}, nonce, nil
 }
 
 func (s *Slot) sendDone(to []Member, out *Out) {
@@ -295,23 +287,29 @@ func (s *Slot) sendDone(to []Member, out *Out) {
 
 // onDone frees what this node has of a slot that another serves. With the same
 // table, the owner has had this node's grant, and so its term is above this
-// copy's. One whose term is not, or to whose sender this copy was not granted,
+// copy's. One whose term is not, or to whose sender this copy is not known,
 // comes late: the table was another meanwhile, and this copy is a newer one.
-func (s *Slot) onDone(from Member, m *Message) {
+func (s *Slot) onDone(from Member, m *Message, out *Out) {
 	s.known = max(s.known, m.Term.Count)
 	if s.table == nil || s.table.Digest != m.Digest || s.owner != from || s.owner == s.sh.Self {
 		return
 	}
-	if m.Term.Count <= s.term.Count || s.term.held() && !s.spentTo(from) {
+	if s.backup && m.Term == s.term {
+		s.answerHanded(out)
+	}
+	if m.Term.Count <= s.term.Count || s.backup || s.unknownTo(from) {
 		return
 	}
+	s.answerHanded(out)
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
-	s.term, s.spends, s.lost = Term{}, nil, false
+	s.forget()
+	s.lost = false
 }
 
-// onHeld tells a member that has missed it that the slot is served here.
+// onHeld tells a member that has missed it that the slot is served here. While
+// the backups change, its copy may still be needed.
 func (s *Slot) onHeld(from Member, m *Message, out *Out) {
-	if s.active && s.table.Digest == m.Digest {
+	if s.active && (s.sync == nil || s.sh.off.keepOld) && s.table.Digest == m.Digest {
 		s.sendDone([]Member{from}, out)
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestCounting(t *testing.T) {
 	term := func(count uint64) Term { return Term{Count: count, Raiser: 9} }
-	to := func(m Member, nonce uint64) []Spend { return []Spend{{m, nonce}} }
+	to := func(m Member, nonce uint64) []Spend { return []Spend{{To: m, Nonce: nonce, First: nonce}} }
 	for _, tt := range []struct {
 		name   string
 		grants []grant
@@ -17,13 +17,14 @@ func TestCounting(t *testing.T) {
 	}{
 		{name: "nobody has a copy", grants: []grant{{from: 1}, {from: 2}}},
 		{name: "one", grants: []grant{{from: 1}, {from: 2, term: term(1)}}, want: []Member{2}},
-		{name: "two lineages", grants: []grant{{from: 1, term: term(1)}, {from: 2, term: term(3)}}, want: []Member{1, 2}},
+		{name: "two lineages", grants: []grant{{from: 1, term: Term{1, 8}}, {from: 2, term: term(3)}}, want: []Member{1, 2}},
+		{name: "two terms of one owner", grants: []grant{{from: 1, term: term(1)}, {from: 2, term: term(3)}}, want: []Member{2}},
 		{name: "granted to one that never served", grants: []grant{{from: 1, term: term(1), spends: to(2, 5)}, {from: 2, taken: 4}}, want: []Member{1}},
 		{name: "granted to one that served", grants: []grant{{from: 1, term: term(1), spends: to(2, 5)}, {from: 2, taken: 5}}},
 		{name: "granted to one that served since", grants: []grant{{from: 1, term: term(1), spends: to(2, 5)}, {from: 2, term: term(2), taken: 6}}, want: []Member{2}},
 		{name: "granted to one that is gone", grants: []grant{{from: 1, term: term(1), spends: to(3, 5)}, {from: 2}}},
-		{name: "granted to two, one of whom served", grants: []grant{{from: 1, term: term(1), spends: []Spend{{2, 5}, {3, 1}}}, {from: 2, taken: 4}, {from: 3, taken: 1}}},
-		{name: "granted to two, neither of whom served", grants: []grant{{from: 1, term: term(1), spends: []Spend{{2, 5}, {3, 1}}}, {from: 2, taken: 4}, {from: 3}}, want: []Member{1}},
+		{name: "granted to two, one of whom served", grants: []grant{{from: 1, term: term(1), spends: []Spend{{To: 2, Nonce: 5, First: 5}, {To: 3, Nonce: 1, First: 1}}}, {from: 2, taken: 4}, {from: 3, taken: 1}}},
+		{name: "granted to two, neither of whom served", grants: []grant{{from: 1, term: term(1), spends: []Spend{{To: 2, Nonce: 5, First: 5}, {To: 3, Nonce: 1, First: 1}}}, {from: 2, taken: 4}, {from: 3}}, want: []Member{1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			tk := take{grants: tt.grants}

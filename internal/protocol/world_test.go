@@ -11,9 +11,9 @@ type world struct {
 	packets []*packet // sorted by hash
 	ops     [8]op
 
-	gets, evict, expire, retry, deadlines, lose, dup uint8 // left to be used
+	gets, evict, floors, expire, retry, deadlines, lose, dup uint8 // left to be used
 
-	crashed, restarted, left, lostOne bool
+	crashed, crashed2, restarted, left, lostOne bool
 }
 
 // nobody is where no member is, yet or any longer.
@@ -123,7 +123,7 @@ func (r *runner) hash(w *world) uint64 {
 	for _, p := range w.packets {
 		e.num(p.hash)
 	}
-	e.b = append(e.b, w.stale, w.seen, w.gets, w.evict, w.expire, w.retry, w.deadlines, w.lose, w.dup)
+	e.b = append(e.b, w.stale, w.seen, w.gets, w.evict, w.floors, w.expire, w.retry, w.deadlines, w.lose, w.dup)
 	e.b = append(e.b, w.before[:]...)
 	for i := range w.ops {
 		o := &w.ops[i]
@@ -131,6 +131,7 @@ func (r *runner) hash(w *world) uint64 {
 		e.bit(o.partial)
 	}
 	e.bit(w.crashed)
+	e.bit(w.crashed2)
 	e.bit(w.restarted)
 	e.bit(w.left)
 	e.bit(w.lostOne)
@@ -176,14 +177,21 @@ func (r *runner) moot(w *world, p *packet) bool {
 			return t == nil || t.nonce != m.Nonce || !contains(t.waiting, member(p.from))
 		case Revoked:
 			k := n.slot.keys[ref]
-			return k == nil || k.write == nil || k.write.id != m.Nonce
+			return k == nil || k.write == nil || k.write.id != m.Nonce || k.write.versioned()
+		case Replicated:
+			k := n.slot.keys[ref]
+			return k == nil || k.write == nil || k.write.number != m.Nonce || !k.write.versioned()
+		case Synced:
+			return n.slot.sync == nil || n.slot.sync.nonce != m.Nonce
+		case Sync:
+			return !r.sc.off.backupFence && !r.toCome(n, p.to, m.Digest, 0)
 		case Cleared:
 			return n.clears.open[m.Nonce] == nil
 		case Take:
 			return !r.sc.off.digest && !r.toCome(n, p.to, m.Digest, 0)
 		case Done:
 			holds := n.slot.Holds() && r.toCome(n, p.to, m.Digest, 0) || r.toCome(n, p.to, m.Digest, 1)
-			return n.slot.known >= m.Term.Count && !holds
+			return n.slot.known >= m.Term.Count && !holds && len(n.slot.handed) == 0
 		}
 	case anAnswer:
 		switch call := p.answer.Call; call &^ 0xff {
@@ -194,10 +202,9 @@ func (r *runner) moot(w *world, p *packet) bool {
 			return !n.get.open || n.get.call != call
 		}
 	case aFetch:
-		t := w.nodes[p.from].slot.take
-		return t == nil || t.nonce != p.nonce
+		return !w.nodes[p.from].slot.fetches(p.nonce)
 	case aFetched:
-		return n.slot.take == nil || n.slot.take.nonce != p.nonce
+		return !n.slot.fetches(p.nonce)
 	}
 	return false
 }
@@ -269,10 +276,13 @@ func (w *world) check() {
 
 // miscounts tells what a slot has counted wrong.
 func (s *Slot) miscounts() string {
-	writing, leases := 0, 0
+	writing, leases, replicating := 0, 0, 0
 	for _, k := range s.keys {
 		if k.write != nil {
 			writing++
+			if k.write.versioned() {
+				replicating++
+			}
 		}
 		leases += len(k.leases)
 		if k.write == nil && len(k.queue) > 0 {
@@ -282,8 +292,17 @@ func (s *Slot) miscounts() string {
 	switch {
 	case writing != s.writing:
 		return "the writes under way are miscounted"
+	case replicating != s.replicating:
+		return "the replications under way are miscounted"
+	case s.drained && s.replicating == 0:
+		return "what waits for replications is forgotten"
 	case leases != s.leases:
 		return "the leases are miscounted"
 	}
 	return ""
+}
+
+// fetches tells whether the slot still waits for what it fetches under nonce.
+func (s *Slot) fetches(nonce uint64) bool {
+	return s.take != nil && s.take.nonce == nonce || s.filling != nil && s.filling.Nonce == nonce
 }

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -17,21 +18,30 @@ type WriteCall struct {
 }
 
 // write is a write, or the beginning of a load, that is waiting for near
-// copies to be given back. It takes its version only after that.
+// copies to be given back. It takes its version only after that, and becomes
+// visible when every backup has it (backup.go).
 type write struct {
 	call   WriteCall
 	id     uint64
 	load   bool
-	answer bool // the caller has been answered Partial
+	result bool // of a loader's run
+	answer bool // the caller has been answered, and the work goes on
+	entry  cache.Entry
+	number uint64 // of its replication; 0: none
 	wait   []waitFor
 	resend repeat
 }
 
+// versioned tells whether the write has its version: it is what will be
+// visible, and the backups may have it.
+func (w *write) versioned() bool { return w.entry.Version != 0 }
+
 // waitFor is a member that has not yet given back its near copy, and when its
-// lease ends anyway.
+// lease ends anyway; or a backup that has not yet acknowledged.
 type waitFor struct {
-	member Member
-	until  time.Duration
+	member  Member
+	until   time.Duration
+	refused bool // a backup has refused the write
 }
 
 // confirm notes that m has no near copy any longer, and tells whether that was
@@ -81,9 +91,17 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 func (s *Slot) setWrite(k *key, w *write) {
 	if k.write != nil {
 		s.writing--
+		if k.write.versioned() {
+			s.replicating--
+			s.open = slices.DeleteFunc(s.open, func(n uint64) bool { return n == k.write.number })
+			s.drained = s.replicating == 0
+		}
 	}
 	if w != nil {
 		s.writing++
+		if w.versioned() {
+			s.replicating++
+		}
 	}
 	k.write = w
 }
@@ -100,7 +118,7 @@ func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
 	}
 	for _, l := range k.leases {
 		if l.until > now {
-			w.wait = append(w.wait, waitFor{l.holder, l.until})
+			w.wait = append(w.wait, waitFor{member: l.holder, until: l.until})
 		}
 	}
 	if s.sh.off.revoke {
@@ -132,7 +150,7 @@ func (w *write) waitUntil(m Member, end time.Duration) {
 			return
 		}
 	}
-	w.wait = append(w.wait, waitFor{m, end})
+	w.wait = append(w.wait, waitFor{member: m, until: end})
 }
 
 func (s *Slot) revoke(w *write, out *Out) {
@@ -143,7 +161,7 @@ func (s *Slot) revoke(w *write, out *Out) {
 
 func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 	k := s.keys[m.Ref]
-	if k == nil || k.write == nil || k.write.id != m.Nonce {
+	if k == nil || k.write == nil || k.write.id != m.Nonce || k.write.versioned() {
 		return
 	}
 	s.dropLease(k, from)
@@ -156,16 +174,38 @@ func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for k.write != nil && len(k.write.wait) == 0 {
 		w := k.write
-		if w.load {
+		if !w.versioned() && s.sync != nil && !s.sh.off.pause {
+			break // goes on with the backups that the slot is to have
+		}
+		switch {
+		case w.versioned():
+			s.finish(ref, k, w, now, out)
+		case w.load && s.has(ref):
 			s.startLoad(w, k, now, out)
-		} else {
-			s.commit(w, now)
-			if !w.answer {
-				out.answer(Answer{Call: w.call.Call, Status: Written})
+		default:
+			s.version(w, now)
+			if s.replicate(ref, w, now, out) {
+				continue
 			}
-			s.stage(ref, now, out)
+			s.finish(ref, k, w, now, out)
 		}
 		s.nextWrite(k, now, out)
+	}
+	s.afterDrain(now, out)
+}
+
+// finish makes a write visible, or runs the loader.
+func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) {
+	if w.load {
+		s.startLoad(w, k, now, out)
+		return
+	}
+	stored := s.sh.off.replFirst && w.number != 0 || s.keep(w)
+	if !w.answer {
+		out.answer(Answer{Call: w.call.Call, Status: Written})
+	}
+	if stored {
+		s.stage(ref, now, out)
 	}
 }
 
@@ -186,9 +226,9 @@ func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
 	k.queue = nil
 }
 
-// commit gives the write its version and makes it visible. The version is
-// above every one that the key, the slot's floor or any message has named.
-func (s *Slot) commit(w *write, now time.Duration) {
+// version gives the write its version, which is above every one that the key,
+// the slot's floor or any message has named.
+func (s *Slot) version(w *write, now time.Duration) {
 	sh, c := s.sh, &w.call
 	old, _ := sh.Memory.Peek(c.Ref, cache.Owned)
 	e := cache.Entry{
@@ -202,20 +242,35 @@ func (s *Slot) commit(w *write, now time.Duration) {
 		e.Tombstone, e.Value = true, nil
 		e.Expires = max(now+sh.Tombstone, old.Expires)
 	}
-	if res, err := sh.Memory.Put(c.Ref, e); err != nil || res != cache.Stored {
-		// What cannot be kept, or is over already, must not leave an old value
-		// behind.
-		sh.Memory.Drop(c.Ref, cache.AllKinds)
-		sh.Memory.RaiseFloor(s.num, e.Version)
-	}
+	w.entry = e
+	s.replicating++
 }
 
-// abortWrites refuses the key's writes, none of which has a version: the slot
-// is lost, and the callers go to its new owner.
+// keep puts what a write has made into this node's copy, and tells whether it
+// is there now.
+func (s *Slot) keep(w *write) bool {
+	mem, ref := s.sh.Memory, w.call.Ref
+	res, err := mem.Put(ref, w.entry)
+	if w.result {
+		return err == nil && res == cache.Stored
+	}
+	if err != nil || res != cache.Stored {
+		// What cannot be kept, or is over already, must not leave an old value
+		// behind.
+		mem.Drop(ref, cache.AllKinds)
+		mem.RaiseFloor(s.num, w.entry.Version)
+	}
+	return true
+}
+
+// abortWrites refuses the key's writes that have no version: the slot is lost,
+// and the callers go to its new owner. One that has a version goes on.
 func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 	writes := k.queue
-	if k.write != nil {
-		writes = append([]*write{k.write}, writes...)
+	going := k.write
+	if going != nil && !going.versioned() {
+		writes = append([]*write{going}, writes...)
+		going = nil
 	}
 	for _, w := range writes {
 		switch {
@@ -225,19 +280,25 @@ func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 		default:
 			if s.sh.off.abort {
 				w.wait = nil
-				s.commit(w, 0)
+				s.version(w, 0)
+				s.replicating--
+				s.keep(w)
+				w.entry = cache.Entry{}
 				out.answer(Answer{Call: w.call.Call, Status: Written})
 				continue
 			}
 			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 		}
 	}
-	s.setWrite(k, nil)
+	if going == nil {
+		s.setWrite(k, nil)
+	}
 	k.queue = nil
 }
 
 // tickWrites ends waiting where a lease or a deadline is over. A Set past its
-// deadline is not executed. A Delete past it is answered and goes on.
+// deadline is not executed, unless the backups may have it: then it is answered
+// and goes on, as a Delete always is.
 func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for i := 0; i < len(k.queue); {
 		if w := k.queue[i]; now >= w.call.Deadline && !w.load {
@@ -259,9 +320,12 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		i++
 	}
 	switch {
-	case len(w.wait) == 0:
+	case len(w.wait) == 0 && (s.sync == nil || w.versioned()):
 		s.step(ref, k, now, out)
-	case now >= w.call.Deadline && !w.load && !w.call.Delete:
+	case now >= w.call.Deadline && !w.load && !w.answer && w.versioned() && !w.call.Delete:
+		w.answer = true
+		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
+	case now >= w.call.Deadline && !w.load && !w.versioned() && !w.call.Delete:
 		out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 		s.nextWrite(k, now, out)
 		s.step(ref, k, now, out)
@@ -270,9 +334,15 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		for _, x := range w.wait {
 			a.Unconfirmed = append(a.Unconfirmed, x.member)
 		}
+		if len(w.wait) == 0 {
+			a.Unconfirmed = append(a.Unconfirmed, s.sync.waiting...)
+		}
 		w.answer = true
 		out.answer(a)
-	case w.resend.due(now, s.sh.Resend):
+	case !w.resend.due(now, s.sh.Resend):
+	case w.versioned():
+		s.sendReplicas(w, now, out)
+	default:
 		s.revoke(w, out)
 	}
 }
