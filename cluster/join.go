@@ -3,8 +3,6 @@ package cluster
 import (
 	"context"
 	"time"
-
-	"github.com/peercache/peercache/internal/protocol"
 )
 
 // join brings the node from its start to being active, in a goroutine that
@@ -179,11 +177,4 @@ func (n *Node) progress() {
 	case n.changed <- struct{}{}:
 	default:
 	}
-}
-
-// processGone drops a member whose process is known to be gone: it holds no
-// copies, and answers nothing.
-func (n *Node) processGone(m protocol.Member) {
-	n.members.depart(m, true)
-	n.goneFromSlots(m)
 }

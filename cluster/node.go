@@ -189,7 +189,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
 		Dial:     n.cfg.dial,
-		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch},
+		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch, kindReach},
 	}
 	if n.cfg.Secret != "" {
 		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)

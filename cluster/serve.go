@@ -41,6 +41,8 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 		n.atLength(c, r, n.onMembers)
 	case kindMeet:
 		n.atLength(c, r, n.onMeet)
+	case kindReach:
+		n.atLength(c, r, n.onReach)
 	}
 	n.refuse(from, c, r.ID, err)
 }
