@@ -97,6 +97,9 @@ type Config struct {
 	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
+	// stall is called by the goroutine that watches for the process being stopped,
+	// for tests: as long as it does not return, the node seems to be.
+	stall func()
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

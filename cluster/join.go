@@ -22,6 +22,7 @@ func (n *Node) join(ctx context.Context) {
 		return
 	}
 	n.merged.Store(true)
+	n.outlive(ctx)
 	n.members.advance(active)
 	n.until(ctx, func() bool { return n.settled() })
 	if ctx.Err() == nil && n.members.me().State != left {

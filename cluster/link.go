@@ -29,6 +29,12 @@ const (
 	kindReach // whether a member can be reached from there
 )
 
+// pingEntry and pongEntry in a batch are what the fence rests on, see fence.go.
+const (
+	pingEntry = 0xfe
+	pongEntry = 0xfd
+)
+
 // stateEntry in a batch is a member's record and its terms with the receiver. It stands where a message has its kind.
 const stateEntry = 0xff
 
@@ -253,8 +259,15 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 		}
 		entry := b[:size]
 		b = b[size:]
-		if entry[0] == stateEntry {
+		switch entry[0] {
+		case stateEntry:
 			n.onState(from, entry[1:])
+			continue
+		case pingEntry:
+			n.onPing(from, c, entry[1:])
+			continue
+		case pongEntry:
+			n.onPong(from, entry[1:])
 			continue
 		}
 		m, known, err := n.caches.decodeMessage(entry)

@@ -126,7 +126,7 @@ func (n *Node) meetSoon(rec record) {
 			if l == nil {
 				return
 			}
-			if n.meetOnce(ctx, l) {
+			if n.meetOnce(ctx, l, n.cfg.RequestTimeout) {
 				return
 			}
 			select {
@@ -140,10 +140,10 @@ func (n *Node) meetSoon(rec record) {
 }
 
 // meetOnce asks a member, and again if this node began to serve meanwhile.
-func (n *Node) meetOnce(ctx context.Context, l *link) bool {
+func (n *Node) meetOnce(ctx context.Context, l *link, timeout time.Duration) bool {
 	self, mine := n.members.terms(l.id)
 	body := mine.append(self.append(nil))
-	reply, err := l.call(ctx, kindMeet, body, n.cfg.RequestTimeout)
+	reply, err := l.call(ctx, kindMeet, body, timeout)
 	if err != nil {
 		return false
 	}

@@ -62,6 +62,8 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 			for _, id := range m.Members {
 				b = binary.BigEndian.AppendUint64(b, uint64(id))
 			}
+			b = binary.BigEndian.AppendUint64(b, m.Digest)
+			b = appendDuration(b, m.Wait)
 		}
 	}
 	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
@@ -110,6 +112,8 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 			for range d.count(8) {
 				m.Members = append(m.Members, protocol.Member(d.uint64()))
 			}
+			m.Digest = d.uint64()
+			m.Wait = min(d.duration(), maxWait)
 		}
 	default:
 		return m, false, nil
@@ -135,7 +139,8 @@ func (r *registry) appendGrant(b []byte, m *protocol.Message) []byte {
 	b = binary.AppendUvarint(b, m.Floor)
 	b = binary.AppendUvarint(b, m.Version)
 	b = r.appendGenerations(b, m.Generations)
-	return r.appendItems(b, m.Content)
+	b = r.appendItems(b, m.Content)
+	return appendDuration(b, m.Wait)
 }
 
 func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
@@ -151,7 +156,12 @@ func (r *registry) decodeGrant(d *decoder, m *protocol.Message) {
 	m.Version = d.version()
 	m.Generations = r.decodeGenerations(d)
 	m.Content = r.decodeItems(d)
+	m.Wait = min(d.duration(), maxWait)
 }
+
+// maxWait is the longest time for which another node can make this one wait for
+// members that it has taken out.
+const maxWait = 2 * FenceFor
 
 func (r *registry) appendGenerations(b []byte, list []protocol.CacheGeneration) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))

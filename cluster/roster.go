@@ -261,9 +261,19 @@ func (r *roster) remake(stranger bool) []*step {
 		return nil
 	}
 	r.near = near
+	if r.node.cfg.Fence > 0 {
+		v.table.Lost = r.lost
+		if r.lost >= 0 {
+			v.table.Barred = r.lost + FenceFor + fenceMargin
+		}
+	}
 	r.view.Store(v)
+	r.node.standing.seats(v.table.Members, r.self.ID)
 	r.node.handing.Add(int64(lostTo(old, v, r.self.ID)))
 	steps := r.node.switchSlots(v.table, stranger)
+	if stranger { // what was revoked meanwhile did not reach this node
+		r.node.dropNear()
+	}
 	close(old.replace)
 	r.node.progress()
 	return steps

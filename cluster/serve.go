@@ -162,6 +162,10 @@ func (n *Node) onWrite(c *wire.Conn, r wire.Request) error {
 	if d.bad || err != nil || key == "" || len(key) > MaxKey {
 		return errors.Join(errShort, err)
 	}
+	if !n.mayAnswer() {
+		n.reply(c, r.ID, &protocol.Answer{Status: protocol.NotExecuted})
+		return nil
+	}
 	if len(d.b) > n.cfg.MaxValue {
 		return tooLarge("a value", len(d.b), n.cfg.MaxValue)
 	}

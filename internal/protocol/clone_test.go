@@ -88,26 +88,26 @@ func copyOf[T any](p *T) *T {
 // known are the fields that cloneSlot, cloneClears and the encoding take care
 // of. Whoever adds one must look at all of them.
 var known = map[string]string{
-	"Slot":     "sh num table owner active term spends taken known lost epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
+	"Slot":     "sh num table owner active term spends taken known lost epoch revokeAll activated leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
 	"write":    "call id load answer wait resend",
 	"waitFor":  "member until",
 	"load":     "id version generation dirty waiters",
-	"take":     "nonce waiting grants resend collecting fetching",
+	"take":     "nonce waiting grants resend after collecting fetching",
 	"grant":    "from term spends taken have large content known floor",
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",
-	"clearing": "call number cache gen prior asked gone first wait begun deadline resend",
-	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Prior Clears Have Floor Version Ref Generation Generations Members Content",
+	"clearing": "call number cache gen prior asked gone first wait begun deadline resend after",
+	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Prior Clears Have Floor Version Ref Generation Generations Members Content Wait",
 	"Spend":    "To Nonce",
 	"repeat":   "at wait",
 	"Item":     "Ref Value Version Count Left Tombstone Negative",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",
-	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Resend off",
+	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Fenced Resend off",
 	"Out":      "Messages Answers Loads Fetches Again Differ",
 }
 
