@@ -104,11 +104,11 @@ func (n *Node) eachLink(slots map[*link][]int, f func(*link, []int)) {
 }
 
 // awaitLink waits until a link has a connection, for as long as making one may
-// take.
+// take, or until its member is gone.
 func (n *Node) awaitLink(ctx context.Context, l *link) {
 	ctx, cancel := context.WithTimeout(ctx, dialFor)
 	defer cancel()
-	n.until(ctx, func() bool { return l.conn.Load() != nil })
+	n.until(ctx, func() bool { return l.conn.Load() != nil || n.members.link(l.id) != l })
 }
 
 // nameIsFree waits until no other living member has this node's name: one that

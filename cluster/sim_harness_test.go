@@ -32,6 +32,8 @@ type simulation struct {
 	wantsFaults bool         // errors are counted, not reported
 	faults      atomic.Int64 // how many
 
+	closing sync.WaitGroup // of nodes that were killed
+
 	mu    sync.RWMutex // guards nodes
 	nodes []*simNode   // those that calls may be made on
 }
@@ -117,6 +119,7 @@ func (s *simulation) closeAll() {
 		})
 	}
 	wg.Wait()
+	s.closing.Wait()
 }
 
 func (s *simulation) all() []*simNode {
