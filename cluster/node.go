@@ -57,6 +57,8 @@ type Node struct {
 	merged      atomic.Bool  // what the cluster knows of generations is known here
 	refused     atomic.Pointer[error]
 
+	standing standing
+
 	spreading sync.Mutex // held while the gossip takes this node's record; that does not wait
 
 	changed    chan struct{} // see progress
@@ -136,8 +138,9 @@ func newNode(cfg Config) (*Node, error) {
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), GrantBytes: grantBytes,
-		Tombstone: tombstone, Resend: resend,
+		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0,
 	}
+	n.standing.start(cfg.Fence)
 	if cfg.adjust != nil {
 		cfg.adjust(n.shared)
 	}
@@ -179,6 +182,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.members.setGossip(n.gossip.Addr())
 	n.spreadState()
 	n.spawn(n.tick)
+	n.spawn(n.watch)
 	return nil
 }
 
@@ -189,7 +193,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
 		Dial:     n.cfg.dial,
-		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch},
+		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch, kindReach},
 	}
 	if n.cfg.Secret != "" {
 		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)
