@@ -119,7 +119,7 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		r.others[rec.ID] = o
 		r.node.events.joined(&o.record)
 		if o.State == joining {
-			r.node.ringAhead(o.Name, int(o.Backups), false)
+			r.node.ringAhead(o.Name, int(o.Backups))
 		}
 	}
 	o.gossiped = o.gossiped || src == fromGossip

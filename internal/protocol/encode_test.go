@@ -209,7 +209,12 @@ func (e *encoder) take(t *take) {
 	e.set(t.waiting)
 	e.bit(t.collecting)
 	e.set(t.fetching)
-	e.set(t.alike)
+	slices.SortFunc(t.haves, func(a, b having) int { return int(a.member) - int(b.member) })
+	e.num(uint64(len(t.haves)))
+	for _, h := range t.haves {
+		e.num(uint64(h.member))
+		e.digest(h.have)
+	}
 	slices.SortFunc(t.grants, func(a, b grant) int { return int(a.from) - int(b.from) })
 	e.num(uint64(len(t.grants)))
 	for i := range t.grants {
