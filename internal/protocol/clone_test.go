@@ -117,7 +117,7 @@ var known = map[string]string{
 	"syncing":  "nonce waiting alike freeing resend",
 	"handed":   "call deadline",
 	"window":   "low seen",
-	"Item":     "Ref Value Version Count Left Tombstone Negative",
+	"Item":     "Ref Value Version Count Left Tombstone Negative Short",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",

@@ -80,6 +80,7 @@ func (e *encoder) items(list []Item) {
 		e.num(it.Count)
 		e.bit(it.Tombstone)
 		e.bit(it.Negative)
+		e.bit(it.Short)
 	}
 }
 
@@ -307,6 +308,7 @@ func (e *encoder) memory(m *memory) {
 			e.num(x.Generation)
 			e.bit(x.Tombstone)
 			e.bit(x.Negative)
+			e.bit(x.Short)
 		}
 	}
 	e.num(m.floor)

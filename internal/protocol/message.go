@@ -107,6 +107,7 @@ type Item struct {
 	Left      time.Duration // of its time to live; 0: for ever
 	Tombstone bool
 	Negative  bool
+	Short     bool // see cache.Entry
 }
 
 // Envelope is a message and whom it is for.

@@ -100,13 +100,14 @@ func itemOf(it cache.Item, now time.Duration) Item {
 	return Item{
 		Ref: it.Ref, Value: it.Entry.Value, Version: it.Entry.Version, Count: it.Entry.Generation,
 		Left: left(it.Entry.Expires, now), Tombstone: it.Entry.Tombstone, Negative: it.Entry.Negative,
+		Short: it.Entry.Short,
 	}
 }
 
 func (it *Item) entry(kind cache.Kind, now time.Duration) cache.Entry {
 	return cache.Entry{
 		Kind: kind, Version: it.Version, Generation: it.Count, Value: it.Value,
-		Expires: until(it.Left, now), Tombstone: it.Tombstone, Negative: it.Negative,
+		Expires: until(it.Left, now), Tombstone: it.Tombstone, Negative: it.Negative, Short: it.Short,
 	}
 }
 
