@@ -6,6 +6,7 @@ SEARCH_TIMEOUT ?= 12h
 SEARCH_MAX ?= 3000000
 COHERENCE_FOR ?= 60s
 SEEDS ?= 100
+MINUTES ?= 0
 FUZZTIME ?= 30s
 
 .PHONY: test
@@ -13,14 +14,19 @@ test: ## everything that has to be green
 	$(GO) vet ./...
 	$(GO) vet -tags faults ./cluster
 	cd bench && $(GO) vet ./...
-	$(GO) test -race -count=1 -timeout 14m ./...
+	$(GO) test -race -count=1 -timeout 14m $$($(GO) list ./... | grep -v /internal/chaos)
 	cd bench && $(GO) test -race -count=1 ./...
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
 	$(GO) test -tags faults -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules' ./cluster
+	$(GO) test -count=1 -v ./internal/chaos # alone: its processes need the processors
 
 .PHONY: sim
 sim: ## whole clusters in simulation, SEEDS scenarios of each kind
 	$(GO) test -count=1 -timeout 4h -v -run TestSim ./cluster -sim.seeds $(SEEDS)
+
+.PHONY: chaos
+chaos: ## real processes are killed, stopped, restarted and cut apart for MINUTES
+	$(GO) run ./internal/chaos -go "$(GO)" -minutes $(MINUTES)
 
 .PHONY: demo
 demo: ## three nodes as three processes play a story and check it

@@ -9,7 +9,7 @@ import (
 
 // inSlot returns the i-th ref of a slot.
 func inSlot(slot, i int) Ref {
-	return Ref{Hash: uint64(i+1)<<14 | uint64(slot), Key: fmt.Sprintf("%d/%d", slot, i)}
+	return Ref{Hash: uint64(i+1)*Slots | uint64(slot), Key: fmt.Sprintf("%d/%d", slot, i)}
 }
 
 func versions(items []Item) []uint64 {

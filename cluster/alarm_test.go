@@ -67,7 +67,7 @@ func TestGoneAreBounded(t *testing.T) {
 	n := &Node{clock: newClock()}
 	r := newRoster(n, record{ID: 1, Name: "n"})
 	for i := range 3 * maxGone {
-		r.remember(record{ID: protocol.Member(i + 2), State: active}, i%3 == 0)
+		r.remember(departed{record: record{ID: protocol.Member(i + 2), State: active}, inOrder: i%3 == 0})
 	}
 	failed := 0
 	for _, g := range r.gone {

@@ -118,7 +118,7 @@ func decodeAnswer(b []byte) (a protocol.Answer, digest uint64, err error) {
 			a.Err = errNoLoader
 		}
 		d.b = nil
-	case protocol.Written, protocol.NotExecuted, protocol.Unavailable, protocol.Overloaded:
+	case protocol.Written, protocol.NotExecuted, protocol.Unavailable, protocol.Overloaded, protocol.Fenced:
 	default:
 		d.fail()
 	}

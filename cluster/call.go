@@ -49,6 +49,9 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 	wait := firstRetry
 	broken := 0
 	for {
+		if n.fencedOff() {
+			return protocol.Answer{}, holder{}, errFenced
+		}
 		v := n.members.view.Load()
 		h, ok := v.owner(slot)
 		var a protocol.Answer
@@ -105,6 +108,9 @@ func (n *Node) await(ctx context.Context, v *view, wait time.Duration) error {
 
 // doHere calls this node's own slot.
 func (n *Node) doHere(ctx context.Context, o *op, slot int, deadline time.Duration) (protocol.Answer, error) {
+	if !n.mayAnswer() {
+		return protocol.Answer{}, errAsleep
+	}
 	lc := n.takeLocal()
 	st, p, s := n.begin(slot)
 	call := p.calls.add(caller{local: lc})
@@ -214,6 +220,8 @@ func answerError(a *protocol.Answer, n *Node) error {
 		return fmt.Errorf("%w: too many calls wait at the owner", ErrOverloaded)
 	case protocol.Failed:
 		return a.Err
+	case protocol.Fenced:
+		return errFenced
 	}
 	return fmt.Errorf("%w: the owner did not become active, or not all backups have acknowledged: %w", ErrUnavailable, errTimeout)
 }

@@ -61,6 +61,7 @@ func (c *calls) take(call protocol.Call) caller {
 
 // answer ends the call.
 func (w caller) answer(n *Node, a *protocol.Answer) {
+	n.guard(a)
 	switch {
 	case w.local != nil:
 		w.local.done <- *a

@@ -32,6 +32,7 @@ const (
 	MinSecret             = 16      // bytes
 	maxName               = 128
 	maxValueLimit         = 16 << 20
+	maxFence              = 1024
 )
 
 // Config says how a node runs. The zero value works on one machine: it listens
@@ -85,6 +86,17 @@ type Config struct {
 	// JoinWait is how long a node that finds nobody active waits before it
 	// starts alone. Default 2 s; it does not wait when Join is empty.
 	JoinWait time.Duration
+	// Fence, where it is above 0, keeps P1 while the network is split and when a
+	// process is stopped for long and goes on, at the price of misses: a node
+	// answers from its own memory, and acknowledges writes, only as long as this
+	// many members (itself included) have answered something that it sent less
+	// than FenceFor ago. It must be more than half of the most nodes that ever run
+	// together, and the same on all nodes. Below the number every Get is a miss
+	// (ErrNotFound) and every write is ErrUnavailable; so two nodes cannot have
+	// both this and availability. After a crash the slots of the dead node are
+	// served again FenceFor later than without. Default 0: off; negative is
+	// refused, as is more than 1024.
+	Fence int
 	// Logger gets what there is to say. Default: nothing is logged.
 	Logger *slog.Logger
 
@@ -94,6 +106,9 @@ type Config struct {
 	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
+	// stall is called by the goroutine that watches for the process being stopped,
+	// for tests: as long as it does not return, the node seems to be.
+	stall func()
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with
@@ -169,6 +184,9 @@ func (c Config) sizes() (Config, error) {
 		if *f.value == 0 {
 			*f.value = f.def
 		}
+	}
+	if c.Fence < 0 || c.Fence > maxFence {
+		return c, fmt.Errorf("cluster: Fence is %d: it must be from 1 to %d, or 0 for none", c.Fence, maxFence)
 	}
 	if c.MaxValue < 0 || c.MaxValue > maxValueLimit {
 		return c, fmt.Errorf("cluster: MaxValue is %d: it must be from 1 to %d", c.MaxValue, maxValueLimit)

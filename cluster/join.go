@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/peercache/peercache/internal/protocol"
 )
 
 // join brings the node from its start to being active, in a goroutine that
@@ -25,6 +23,7 @@ func (n *Node) join(ctx context.Context) {
 		return
 	}
 	n.merged.Store(true)
+	n.outlive(ctx)
 	n.members.advance(active)
 	n.until(ctx, func() bool { return n.settled() })
 	if ctx.Err() == nil && n.members.me().State != left {
@@ -106,11 +105,11 @@ func (n *Node) eachLink(slots map[*link][]int, f func(*link, []int)) {
 }
 
 // awaitLink waits until a link has a connection, for as long as making one may
-// take.
+// take, or until its member is gone.
 func (n *Node) awaitLink(ctx context.Context, l *link) {
 	ctx, cancel := context.WithTimeout(ctx, dialFor)
 	defer cancel()
-	n.until(ctx, func() bool { return l.conn.Load() != nil })
+	n.until(ctx, func() bool { return l.conn.Load() != nil || n.members.link(l.id) != l })
 }
 
 // nameIsFree waits until no other living member has this node's name: one that
@@ -180,11 +179,4 @@ func (n *Node) progress() {
 	case n.changed <- struct{}{}:
 	default:
 	}
-}
-
-// processGone drops a member whose process is known to be gone: it holds no
-// copies, and answers nothing.
-func (n *Node) processGone(m protocol.Member) {
-	n.members.depart(m, true)
-	n.goneFromSlots(m)
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -24,12 +25,18 @@ const (
 	kindPush
 	kindMembers
 	kindMeet
-	kindPrepare
 	kindBatch // one-way: any number of the protocol's messages
+	kindReach // whether a member can be reached from there
+	kindPrepare
 )
 
-// stateEntry in a batch is a member's record and whether the receiver is its
-// kin. It stands where a message has its kind.
+// pingEntry and pongEntry in a batch are what the fence rests on, see fence.go.
+const (
+	pingEntry = 0xfe
+	pongEntry = 0xfd
+)
+
+// stateEntry in a batch is a member's record and its terms with the receiver. It stands where a message has its kind.
 const stateEntry = 0xff
 
 const (
@@ -56,6 +63,8 @@ type link struct {
 
 	exchanging atomic.Bool // an exchange of members is under way
 	copiesOut  atomic.Bool // the member is about to leave
+	suspected  atomic.Bool // it refuses connections, and it is being found out why
+	check      check       // for others who are refused
 
 	mu       sync.Mutex // guards what follows
 	out      []byte
@@ -107,12 +116,12 @@ func (l *link) put(m *protocol.Message) {
 }
 
 // putState queues this node's own record.
-func (l *link) putState(rec *record, kin bool) {
+func (l *link) putState(rec *record, t terms) {
 	l.mu.Lock()
 	start := len(l.out)
 	l.out = append(l.out, 0, 0, 0, 0, stateEntry)
 	l.out = rec.append(l.out)
-	l.out = append(l.out, terms{kin: kin}.byte())
+	l.out = t.append(l.out)
 	binary.BigEndian.PutUint32(l.out[start:], uint32(len(l.out)-start-4))
 	l.mu.Unlock()
 	l.poke()
@@ -164,19 +173,15 @@ func (l *link) rest(ctx context.Context, wait *time.Duration) {
 // dial connects, and finds out whether the one who answers is the member. If
 // it is another run, the member's process is gone.
 func (l *link) dial(ctx context.Context, atMost time.Duration) (*wire.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, atMost)
-	defer cancel()
-	c, err := wire.Dial(ctx, l.addr, l.n.wire, l.n.serve)
-	if err != nil {
-		return nil, err
-	}
-	if id := helloOf(c.Peer()); id != l.id {
-		c.Close()
+	c, err := l.n.dialMember(ctx, l.id, l.addr, atMost)
+	switch {
+	case errors.Is(err, errReplaced):
 		l.n.log.Info("cluster: another run answers under a member's address: the member is gone", "member", l.name, "addr", l.addr)
-		l.n.spawn(func(context.Context) { l.n.processGone(l.id) })
-		return nil, fmt.Errorf("cluster: %s is another run of the node", l.addr)
+		l.n.spawn(func(context.Context) { l.n.processGone(l.id, false) }) // ends at once
+	case refused(err):
+		l.n.suspect(l)
 	}
-	return c, nil
+	return c, err
 }
 
 // pump sends what is queued until the connection ends.
@@ -245,13 +250,6 @@ func (n *Node) send(to protocol.Member, m *protocol.Message, from *wire.Conn) {
 	n.buffers.give(buf)
 }
 
-// tellState tells every member directly how far this node is.
-func (n *Node) tellState(self record, kin map[protocol.Member]bool, links map[protocol.Member]*link) {
-	for id, l := range links {
-		l.putState(&self, kin[id])
-	}
-}
-
 // onBatch takes a frame of messages. What one of them has wrong does not keep
 // the others from being heard.
 func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
@@ -268,8 +266,15 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 		}
 		entry := b[:size]
 		b = b[size:]
-		if entry[0] == stateEntry {
+		switch entry[0] {
+		case stateEntry:
 			n.onState(from, entry[1:])
+			continue
+		case pingEntry:
+			n.onPing(from, c, entry[1:])
+			continue
+		case pongEntry:
+			n.onPong(from, entry[1:])
 			continue
 		}
 		m, known, err := n.caches.decodeMessage(entry)
@@ -285,13 +290,13 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 // onState takes what a member says about itself.
 func (n *Node) onState(from protocol.Member, b []byte) {
 	d := decoder{b: b}
-	rec, theirs := d.record(), termsOf(d.byte())
+	rec, theirs := d.record(), d.terms()
 	if err := d.err(); err != nil || rec.ID != from {
 		n.malformed(from, errShort)
 		return
 	}
 	if rec.State == left {
-		n.processGone(from)
+		n.processGone(from, true)
 		return
 	}
 	if rec.State == active && theirs.kin {

@@ -166,7 +166,7 @@ func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys [
 		a, digest, err := decodeAnswer(d.bytes())
 		a.Value = bytes.Clone(a.Value) // who keeps it is not to keep the whole reply
 		switch {
-		case d.bad || err != nil || a.Status == protocol.NotExecuted:
+		case d.bad || err != nil || a.Status == protocol.NotExecuted || a.Status == protocol.Fenced:
 			again = append(again, i)
 			continue
 		case a.Status == protocol.NotMine:

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/binary"
 	"time"
 
 	"github.com/peercache/peercache/internal/protocol"
@@ -18,32 +19,34 @@ import (
 //     came later has taken nothing without the other's grant;
 //   - if either has never served a slot, there is nothing to be made one;
 //   - otherwise, or if one of them dropped the other meanwhile, they are
-//     strangers, and both take all their slots again.
+//     strangers, and both take all their slots again. That a member was dropped
+//     is told as a count, again and again until it has acted upon it: an answer
+//     may be lost.
 
 // terms are what two nodes tell each other when they meet.
 type terms struct {
-	kin     bool // the other was in my table when I became active
-	served  bool // I have served a slot
-	dropped bool // I had the other in my table and took it out
+	kin    bool   // the other was in my table when I became active
+	served bool   // I have served a slot
+	drops  uint64 // how often I have taken the other out of my table
 }
 
-func (t terms) byte() byte {
-	b := byte(0)
-	for i, on := range []bool{t.kin, t.served, t.dropped} {
+func (t terms) append(b []byte) []byte {
+	flags := byte(0)
+	for i, on := range []bool{t.kin, t.served} {
 		if on {
-			b |= 1 << i
+			flags |= 1 << i
 		}
 	}
-	return b
+	return binary.AppendUvarint(append(b, flags), t.drops)
 }
 
-func termsOf(b byte) terms {
-	return terms{kin: b&1 != 0, served: b&2 != 0, dropped: b&4 != 0}
+func (d *decoder) terms() terms {
+	flags := d.byte()
+	return terms{kin: flags&1 != 0, served: flags&2 != 0, drops: d.uvarint()}
 }
 
-func strangers(a, b terms) bool {
-	return a.dropped || b.dropped || !a.kin && !b.kin && a.served && b.served
-}
+// apart tells whether two nodes have served without each other's grants.
+func apart(a, b terms) bool { return !a.kin && !b.kin && a.served && b.served }
 
 // unmet lists the active members that are yet to be asked. It is called with
 // mu held.
@@ -67,7 +70,7 @@ func (r *roster) terms(id protocol.Member) (record, terms) {
 	defer r.mu.Unlock()
 	t := terms{kin: r.kin[id], served: r.node.served.Load()}
 	if o := r.others[id]; o != nil {
-		t.dropped = o.dropped
+		t.drops = o.mine
 	}
 	return r.self, t
 }
@@ -84,19 +87,20 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 		r.settle(changed, false)
 		return self, mine
 	}
-	mine.dropped = o.dropped
+	mine.drops = o.mine
 	changed = changed || !o.met
-	o.met, o.meeting, o.dropped = true, false, false
-	if mine.dropped || theirs.dropped {
+	dropped := o.dropped || theirs.drops != o.theirs
+	o.met, o.meeting, o.dropped, o.theirs = true, false, false, theirs.drops
+	if dropped {
 		o.stranger = false // it is not the meeting for which all was taken again
 	}
-	again := r.takeAgain(o, strangers(mine, theirs))
+	again := r.takeAgain(o, dropped || apart(mine, theirs))
 	r.settle(changed || again, again)
 	// A slot may have become active between the question and the new table.
 	if served := r.node.served.Load(); served && !mine.served {
 		mine.served = true
 		r.mu.Lock()
-		again = r.takeAgain(o, strangers(mine, theirs))
+		again = r.takeAgain(o, dropped || apart(mine, theirs))
 		r.settle(again, again)
 	}
 	return self, mine
@@ -122,7 +126,7 @@ func (n *Node) meetSoon(rec record) {
 			if l == nil {
 				return
 			}
-			if n.meetOnce(ctx, l) {
+			if n.meetOnce(ctx, l, n.cfg.RequestTimeout) {
 				return
 			}
 			select {
@@ -136,15 +140,15 @@ func (n *Node) meetSoon(rec record) {
 }
 
 // meetOnce asks a member, and again if this node began to serve meanwhile.
-func (n *Node) meetOnce(ctx context.Context, l *link) bool {
+func (n *Node) meetOnce(ctx context.Context, l *link, timeout time.Duration) bool {
 	self, mine := n.members.terms(l.id)
-	body := append(self.append(nil), mine.byte())
-	reply, err := l.call(ctx, kindMeet, body, n.cfg.RequestTimeout)
+	body := mine.append(self.append(nil))
+	reply, err := l.call(ctx, kindMeet, body, timeout)
 	if err != nil {
 		return false
 	}
 	d := decoder{b: reply}
-	rec, theirs := d.record(), termsOf(d.byte())
+	rec, theirs := d.record(), d.terms()
 	if d.err() != nil || rec.ID != l.id {
 		return false
 	}
@@ -158,10 +162,10 @@ func (n *Node) meetOnce(ctx context.Context, l *link) bool {
 // onMeet answers the question.
 func (n *Node) onMeet(body []byte) ([]byte, error) {
 	d := decoder{b: body}
-	rec, theirs := d.record(), termsOf(d.byte())
+	rec, theirs := d.record(), d.terms()
 	if err := d.err(); err != nil {
 		return nil, err
 	}
 	self, mine := n.members.meet(rec, theirs)
-	return append(self.append(nil), mine.byte()), nil
+	return mine.append(self.append(nil)), nil
 }

@@ -81,6 +81,8 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 		if m.Kind == protocol.Cleared {
 			b = binary.AppendUvarint(b, m.Prior)
 			b = appendMembers(b, m.Members)
+			b = binary.BigEndian.AppendUint64(b, m.Digest)
+			b = appendDuration(b, m.Wait)
 		}
 	}
 	binary.BigEndian.PutUint32(b[start:], uint32(len(b)-start-4))
@@ -148,6 +150,8 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		if m.Kind == protocol.Cleared {
 			m.Prior = d.uvarint()
 			m.Members = d.members()
+			m.Digest = d.uint64()
+			m.Wait = min(d.duration(), maxWait)
 		}
 	default:
 		return m, false, nil
@@ -195,7 +199,8 @@ func (r *registry) appendCopy(b []byte, m *protocol.Message) []byte {
 	b = binary.AppendUvarint(b, m.Floor)
 	b = binary.AppendUvarint(b, m.Version)
 	b = r.appendGenerations(b, m.Generations)
-	return r.appendItems(b, m.Content)
+	b = r.appendItems(b, m.Content)
+	return appendDuration(b, m.Wait)
 }
 
 func (r *registry) decodeCopy(d *decoder, m *protocol.Message) {
@@ -206,7 +211,12 @@ func (r *registry) decodeCopy(d *decoder, m *protocol.Message) {
 	m.Version = d.version()
 	m.Generations = r.decodeGenerations(d)
 	m.Content = r.decodeItems(d)
+	m.Wait = min(d.duration(), maxWait)
 }
+
+// maxWait is the longest time for which another node can make this one wait for
+// members that it has taken out.
+const maxWait = 2 * FenceFor
 
 func (r *registry) appendGenerations(b []byte, list []protocol.CacheGeneration) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))

@@ -58,6 +58,8 @@ type Node struct {
 	merged      atomic.Bool  // what the cluster knows of generations is known here
 	refused     atomic.Pointer[error]
 
+	standing standing
+
 	spreading sync.Mutex // held while the gossip takes this node's record; that does not wait
 
 	changed    chan struct{} // see progress
@@ -137,8 +139,9 @@ func newNode(cfg Config) (*Node, error) {
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), GrantBytes: grantBytes,
-		Tombstone: tombstone, Resend: resend,
+		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0,
 	}
+	n.standing.start(cfg.Fence)
 	if cfg.adjust != nil {
 		cfg.adjust(n.shared)
 	}
@@ -180,6 +183,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.members.setGossip(n.gossip.Addr())
 	n.spreadState()
 	n.spawn(n.tick)
+	n.spawn(n.watch)
 	return nil
 }
 
@@ -190,7 +194,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
 		Dial:     n.cfg.dial,
-		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindPrepare, kindBatch},
+		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindPrepare, kindBatch, kindReach},
 	}
 	if n.cfg.Secret != "" {
 		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)

@@ -48,11 +48,11 @@ func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
 	before := word.Load()
 	if before&1 == 1 {
 		hit, ok := n.store.Get(cache.Owned, hash, sp.number, key)
-		return hit, ok && word.Load() == before
+		return hit, ok && word.Load() == before && n.mayAnswer()
 	}
 	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
 	// Once a node has said goodbye nobody waits for its near copies to end.
-	return hit, ok && !n.shut.Load()
+	return hit, ok && !n.shut.Load() && n.mayAnswer()
 }
 
 // owned answers a read of another member that wants no lease.
@@ -101,6 +101,9 @@ func (n *Node) read(ctx context.Context, sp *space, hash uint64, key string) (fo
 		defer cancel()
 		value, err := n.loadAlone(ctx, sp, key)
 		return found{value: value, source: Source{kind: sourceLoaded}}, err
+	}
+	if errors.Is(err, errFenced) {
+		return found{}, ErrNotFound
 	}
 	return found{}, err
 }

@@ -39,12 +39,18 @@ func (r *rings) of(names []string, backups int) *ring {
 }
 
 // ringAhead makes, in a goroutine that ends then, the ring that will be needed
-// when a joining member turns active.
-func (n *Node) ringAhead(member string, backups int) {
+// when a joining member turns active, which wants so many backups, or an active
+// one is gone.
+func (n *Node) ringAhead(member string, backups int, leaves bool) {
 	v := n.members.view.Load()
-	if slices.Contains(v.ring.names, member) {
+	if slices.Contains(v.ring.names, member) != leaves {
 		return
 	}
-	next := append(slices.Clone(v.ring.names), member)
+	next := slices.Clone(v.ring.names)
+	if leaves {
+		next = slices.DeleteFunc(next, func(name string) bool { return name == member })
+	} else {
+		next = append(next, member)
+	}
 	n.spawn(func(context.Context) { n.rings.of(next, max(backups, v.backups)) })
 }

@@ -32,6 +32,9 @@ type roster struct {
 	// slot is served by one of the two without the other's grant.
 	kin  map[protocol.Member]bool
 	near time.Duration // the last table's longest NearTTL
+	// lost is when a member was last taken out of the table that had not said
+	// that it leaves; below zero: never.
+	lost time.Duration
 
 	nextTick time.Duration
 }
@@ -45,13 +48,28 @@ type other struct {
 	meeting  bool          // is being asked
 	dropped  bool          // was out of the table before, having been in it
 	stranger bool          // served without this node, and all was taken again for it
+	drops                  // how often either took the other for dead
+}
+
+// drops is how often two members have taken each other out of their tables
+// without a word of the other's. Who was taken out must take all its slots again
+// before it comes back, once for each time; so each tells the other its count
+// until the other has heard of it.
+type drops struct {
+	mine   uint64 // this node took the other out
+	theirs uint64 // the other took this node out, as far as that has been acted upon
 }
 
 // departed is a member that is no more.
 type departed struct {
 	record
-	inOrder bool
+	inOrder bool // its process is gone for good
+	said    bool // it has said so itself
+	refused bool // nobody listens at its address, see gone.go
+	named   bool // gossip takes it for a member still
+	proving bool // it is being looked for, see gone.go
 	at      time.Duration
+	drops
 }
 
 const (
@@ -71,6 +89,7 @@ func newRoster(n *Node, self record) *roster {
 		others: make(map[protocol.Member]*other),
 		gone:   make(map[protocol.Member]departed),
 		kin:    make(map[protocol.Member]bool),
+		lost:   -1,
 	}
 	r.linked.Store(&map[protocol.Member]*link{})
 	v, _ := newView(self.ID, nil, nil, 0, &n.rings, nil)
@@ -88,6 +107,7 @@ const (
 	fromGossip source = iota
 	fromItself
 	fromOthers
+	fromProof // it has just answered at its address
 )
 
 // learn takes in what somebody said about members.
@@ -105,24 +125,28 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		return false
 	}
 	if rec.State == left {
-		return r.drop(rec.ID, true)
+		return r.drop(rec.ID, departed{inOrder: true, said: true})
 	}
 	g, wasGone := r.gone[rec.ID]
 	if wasGone && (g.inOrder || src == fromOthers) {
+		return false
+	}
+	if wasGone && g.refused && src != fromProof {
+		r.prove(&g, rec, src == fromGossip)
 		return false
 	}
 	delete(r.gone, rec.ID)
 	o := r.others[rec.ID]
 	isNew := o == nil
 	if isNew {
-		o = &other{record: *rec, until: r.node.clock.now() + hearsay, dropped: wasGone && g.State >= active}
+		o = &other{record: *rec, until: r.node.clock.now() + hearsay, dropped: wasGone && g.State >= active, drops: g.drops}
 		r.others[rec.ID] = o
 		r.node.events.joined(&o.record)
 		if o.State == joining {
-			r.node.ringAhead(o.Name, int(o.Backups))
+			r.node.ringAhead(o.Name, int(o.Backups), false)
 		}
 	}
-	o.gossiped = o.gossiped || src == fromGossip
+	o.gossiped = o.gossiped || src == fromGossip || src == fromProof && g.named
 	before := o.record
 	o.State = max(o.State, rec.State)
 	if src != fromOthers {
@@ -131,28 +155,37 @@ func (r *roster) learnOne(src source, rec *record) bool {
 	return isNew || o.record != before
 }
 
-// drop takes a member out. It is called with mu held.
-func (r *roster) drop(id protocol.Member, inOrder bool) bool {
+// drop takes a member out; how it went is in g. It is called with mu held.
+func (r *roster) drop(id protocol.Member, g departed) bool {
 	o := r.others[id]
 	if o == nil {
-		if g, known := r.gone[id]; inOrder && known {
-			g.inOrder = true
-			r.gone[id] = g
-		} else if inOrder {
-			r.remember(record{ID: id, State: left}, true)
+		if old, known := r.gone[id]; known {
+			old.inOrder, old.said = old.inOrder || g.inOrder, old.said || g.said
+			old.named = old.named && g.named
+			r.gone[id] = old
+		} else if g.inOrder {
+			g.record = record{ID: id, State: left}
+			r.remember(g)
 		}
 		return false
 	}
 	delete(r.others, id)
 	delete(r.kin, id)
-	r.remember(o.record, inOrder)
-	r.node.events.departed(&o.record, inOrder)
+	g.record, g.drops = o.record, o.drops
+	if o.inTable() && !g.inOrder {
+		g.mine++
+	}
+	if o.inTable() && !g.said {
+		r.lost = r.node.clock.now()
+	}
+	r.remember(g)
+	r.node.events.departed(&o.record, g.inOrder)
 	return true
 }
 
 // remember notes that a member is gone. Where there are too many the oldest is
 // forgotten, of those that have left in order first.
-func (r *roster) remember(rec record, inOrder bool) {
+func (r *roster) remember(gone departed) {
 	if len(r.gone) >= maxGone {
 		var oldest protocol.Member
 		for id, g := range r.gone {
@@ -163,7 +196,8 @@ func (r *roster) remember(rec record, inOrder bool) {
 		}
 		delete(r.gone, oldest)
 	}
-	r.gone[rec.ID] = departed{record: rec, inOrder: inOrder, at: r.node.clock.now()}
+	gone.at = r.node.clock.now()
+	r.gone[gone.ID] = gone
 }
 
 // settle makes links and a table of what is known now, and unlocks mu.
@@ -227,9 +261,19 @@ func (r *roster) remake(stranger bool) []*step {
 		return nil
 	}
 	r.near = near
+	if r.node.cfg.Fence > 0 {
+		v.table.Lost = r.lost
+		if r.lost >= 0 {
+			v.table.Barred = r.lost + FenceFor + fenceMargin
+		}
+	}
 	r.view.Store(v)
+	r.node.standing.seats(v.table.Members, r.self.ID)
 	r.node.handing.Add(int64(lostTo(old, v, r.self.ID)))
 	steps := r.node.switchSlots(v.table, stranger)
+	if stranger { // what was revoked meanwhile did not reach this node
+		r.node.dropNear()
+	}
 	close(old.replace)
 	r.node.progress()
 	return steps
@@ -279,16 +323,28 @@ func (r *roster) move(to state, allowed func(state) bool) bool {
 			}
 		}
 	}
-	r.node.tellState(r.self, r.kin, *r.linked.Load()) // before the takes that follow
+	told := to != left
+	if told {
+		r.tellState() // before the takes that follow
+	}
 	r.settle(true, false)
+	if !told { // not before this node has stopped to serve
+		r.mu.Lock()
+		r.tellState()
+		r.mu.Unlock()
+	}
 	r.node.spreadState()
 	return true
 }
 
 // Failed and left members, as gossip tells it.
 func (r *roster) depart(id protocol.Member, inOrder bool) {
+	r.departAs(id, departed{inOrder: inOrder, said: inOrder})
+}
+
+func (r *roster) departAs(id protocol.Member, g departed) {
 	r.mu.Lock()
-	r.settle(r.drop(id, inOrder), false)
+	r.settle(r.drop(id, g), false)
 }
 
 // departed tells whether a member is known to be no more.
@@ -308,7 +364,7 @@ func (r *roster) records() []record {
 		list = append(list, o.record)
 	}
 	for _, g := range r.gone {
-		if g.inOrder && g.Name != "" && len(list) < 1024 {
+		if g.said && g.Name != "" && len(list) < 1024 {
 			g.State = left
 			list = append(list, g.record)
 		}
@@ -348,7 +404,7 @@ func (r *roster) tick() {
 	changed := false
 	for id, o := range r.others {
 		if !o.gossiped && now >= o.until {
-			changed = r.drop(id, false) || changed
+			changed = r.drop(id, departed{}) || changed
 		}
 	}
 	for id, g := range r.gone {
@@ -357,6 +413,17 @@ func (r *roster) tick() {
 		}
 	}
 	r.settle(changed, false)
+}
+
+// tellState tells every member directly how far this node is. It is called with
+// mu held.
+func (r *roster) tellState() {
+	served := r.node.served.Load()
+	for id, l := range *r.linked.Load() {
+		if o := r.others[id]; o != nil {
+			l.putState(&r.self, terms{kin: r.kin[id], served: served, drops: o.mine})
+		}
+	}
 }
 
 // setGossip notes the address that this node's gossip has.

@@ -43,6 +43,8 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 		n.onPrepare(from, c, r)
 	case kindMeet:
 		n.atLength(c, r, n.onMeet)
+	case kindReach:
+		n.atLength(c, r, n.onReach)
 	}
 	n.refuse(from, c, r.ID, err)
 }
@@ -161,6 +163,10 @@ func (n *Node) onWrite(c *wire.Conn, r wire.Request) error {
 	key := d.string()
 	if d.bad || err != nil || key == "" || len(key) > MaxKey {
 		return errors.Join(errShort, err)
+	}
+	if !n.mayAnswer() {
+		n.reply(c, r.ID, &protocol.Answer{Status: protocol.NotExecuted})
+		return nil
 	}
 	if len(d.b) > n.cfg.MaxValue {
 		return tooLarge("a value", len(d.b), n.cfg.MaxValue)

@@ -33,6 +33,8 @@ type simulation struct {
 	wantsFaults bool         // errors are counted, not reported
 	faults      atomic.Int64 // how many
 
+	closing sync.WaitGroup // of nodes that were killed
+
 	mu    sync.RWMutex // guards nodes
 	nodes []*simNode   // those that calls may be made on
 }
@@ -118,6 +120,7 @@ func (s *simulation) closeAll() {
 		})
 	}
 	wg.Wait()
+	s.closing.Wait()
 }
 
 func (s *simulation) all() []*simNode {

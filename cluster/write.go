@@ -116,6 +116,9 @@ func (n *Node) clear(ctx context.Context, sp *space) error {
 	if err := n.check(ctx, "-"); err != nil {
 		return err
 	}
+	if n.fencedOff() {
+		return errFenced
+	}
 	sp.counts.clears.Add(1)
 	timeout := n.timeout(ctx)
 	deadline := n.clock.now() + timeout

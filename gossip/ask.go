@@ -3,6 +3,7 @@ package gossip
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"strings"
@@ -35,6 +36,24 @@ func (g *Gossip) ask(addr string) error {
 		}
 	}
 	return err
+}
+
+// refreshWith is how many members Refresh asks.
+const refreshWith = 3
+
+// Refresh exchanges state with a few members at once, in the background. It is
+// for a node that may have missed much, because its process was stopped: the
+// others may have taken it for dead and do not tell it any longer.
+func (g *Gossip) Refresh() {
+	all := g.members.list()
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	for _, m := range all[:min(len(all), refreshWith)] {
+		g.spawn(func() { // ends with the exchange
+			if err := g.ask(m.Addr); err != nil {
+				g.log.Debug("gossip: a member did not answer", "member", m.ID, "err", err)
+			}
+		})
+	}
 }
 
 // ownAddrs returns the addresses at which this node would find itself.

@@ -85,7 +85,7 @@ func settle(t testing.TB, all ...*served) {
 			active += stats.SlotsActive
 			agreed = agreed && stats.Members == len(all)
 		}
-		if agreed && active == 16_384 {
+		if agreed && active == 32_768 {
 			return
 		}
 		select {

@@ -68,7 +68,7 @@ func TestProcessSilentMember(t *testing.T) {
 			}
 			slots += stats.Active
 		}
-		return slots == 16_384
+		return slots == 32_768
 	})
 	var mine, theirs string
 	for i := 0; mine == "" || theirs == ""; i++ {

@@ -23,13 +23,13 @@ func (st *story) logout(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st.s.line("n3", "DELETE it", "204", r.took)
+	st.s.line("n3", "DELETE it", "204", r.Took)
 	for _, n := range st.nodes {
 		r, err := st.miss(ctx, n, sessionsPath+"/"+gone.token)
 		if err != nil {
 			return fmt.Errorf("after a logout on n3: %w", err)
 		}
-		st.s.line(n.Name, "GET it", "404", r.took)
+		st.s.line(n.Name, "GET it", "404", r.Took)
 	}
 	for _, s := range st.sessions {
 		if s.token == gone.token {
@@ -67,7 +67,7 @@ func (st *story) overwrite(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("after an overwrite on n2: %w", err)
 		}
-		st.s.line(n.Name, "GET it", "200, "+order+", "+r.from, r.took)
+		st.s.line(n.Name, "GET it", "200, "+order+", "+r.From, r.Took)
 	}
 	return nil
 }
@@ -126,7 +126,7 @@ func (st *story) clear(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	st.s.line("n2", "DELETE all sessions", "204", r.took)
+	st.s.line("n2", "DELETE all sessions", "204", r.Took)
 	for _, n := range st.nodes {
 		begun := time.Now()
 		for _, s := range st.sessions {

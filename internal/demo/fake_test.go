@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 // fakeCluster is nodes that share a map, and that can be told to be wrong.
@@ -24,6 +26,8 @@ type fakeCluster struct {
 	names   []string
 	near    map[string]bool // node and path
 	writes  int
+	refuse  int // calls, until all know that somebody is gone
+	stopped int
 }
 
 type fakeEntry struct {
@@ -33,7 +37,7 @@ type fakeEntry struct {
 	until  time.Time
 }
 
-func (f *fakeCluster) start(_ context.Context, name string, _ []*node) (*node, error) {
+func (f *fakeCluster) Start(_ context.Context, name string, _ []*fleet.Node) (*fleet.Node, error) {
 	if f.wrong == "start" && name == "n4" {
 		return nil, fmt.Errorf("starting n4: it did not")
 	}
@@ -42,14 +46,17 @@ func (f *fakeCluster) start(_ context.Context, name string, _ []*node) (*node, e
 	f.mu.Unlock()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.serve(name, w, r) }))
 	f.t.Cleanup(srv.Close)
-	return &node{Name: name, Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2", URL: srv.URL}, nil
+	return &fleet.Node{Name: name, Gossip: "127.0.0.1:1", Peer: "127.0.0.1:2", URL: srv.URL}, nil
 }
 
-func (f *fakeCluster) stop(_ context.Context, n *node) error {
+func (f *fakeCluster) Stop(_ context.Context, n *fleet.Node) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.names = slices.DeleteFunc(f.names, func(name string) bool { return name == n.Name })
+	f.stopped++
 	switch {
+	case f.wrong == "refused in a restart" && f.stopped == 2:
+		f.refuse = 1
 	case f.wrong == "stop" && n.Name == "n3":
 		return fmt.Errorf("stopping n3: it did not leave in order: exit status 1")
 	case f.wrong == "lost on leave" && n.Name == "n3":
@@ -60,6 +67,20 @@ func (f *fakeCluster) stop(_ context.Context, n *node) error {
 		}
 	}
 	return nil
+}
+
+func (f *fakeCluster) Kill(n *fleet.Node) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.names = slices.DeleteFunc(f.names, func(name string) bool { return name == n.Name })
+	if f.wrong == "lost in a crash" {
+		for path := range f.entries {
+			if strings.HasSuffix(path, "7") {
+				delete(f.entries, path)
+			}
+		}
+	}
+	f.refuse = 20
 }
 
 func (f *fakeCluster) serve(name string, w http.ResponseWriter, r *http.Request) {
@@ -81,7 +102,10 @@ func (f *fakeCluster) serve(name string, w http.ResponseWriter, r *http.Request)
 	case path == "/v1/where":
 		f.answer(w, map[string]string{"owner": f.entries[sessionsPath+"/"+r.FormValue("key")].owner})
 	case path == "/v1/stats":
-		f.answer(w, map[string]int{"slots_active": 1})
+		f.answer(w, map[string]int{"slots_active": 1, "slots_backed_up": f.backedUp(name)})
+	case f.refuse > 0 && strings.HasPrefix(path, trafficPath):
+		f.refuse--
+		http.Error(w, `{"code":"unavailable"}`, http.StatusServiceUnavailable)
 	case r.Method == http.MethodPost:
 		var keys []string
 		if err := json.Unmarshal(body, &keys); err != nil {
@@ -107,6 +131,14 @@ func (f *fakeCluster) serve(name string, w http.ResponseWriter, r *http.Request)
 	default:
 		f.get(w, name, path)
 	}
+}
+
+// backedUp lets the first of the nodes have all slots.
+func (f *fakeCluster) backedUp(name string) int {
+	if name == f.names[0] {
+		return slots
+	}
+	return 0
 }
 
 func (f *fakeCluster) put(w http.ResponseWriter, r *http.Request, path string, body []byte) {

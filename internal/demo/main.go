@@ -22,6 +22,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 // storyFor bounds the whole story, so that it ends even where a node hangs.
@@ -67,7 +69,7 @@ func play(ctx context.Context, s *screen, goTool string, up bool, keys int) (err
 		ctx, cancel = context.WithTimeoutCause(ctx, storyFor, fmt.Errorf("the story is not over after %v", storyFor))
 		defer cancel()
 	}
-	root, err := moduleRoot()
+	root, err := fleet.ModuleRoot()
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,7 @@ func play(ctx context.Context, s *screen, goTool string, up bool, keys int) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	f, err := newFleet(dir)
+	f, err := fleet.New(dir)
 	if err != nil {
 		return err
 	}
@@ -85,14 +87,16 @@ func play(ctx context.Context, s *screen, goTool string, up bool, keys int) (err
 			err = errInterrupted
 		}
 		if err != nil && !errors.Is(err, errInterrupted) {
-			f.printLogs(s)
+			for _, line := range f.Logs() {
+				s.text(line)
+			}
 		}
-		f.killAll()
+		f.KillAll()
 	}()
 	s.title("peercache: three nodes on this machine")
 	s.step("A node is built")
 	begun := time.Now()
-	if err := f.build(ctx, goTool, root); err != nil {
+	if err := f.Build(ctx, goTool, root); err != nil {
 		return err
 	}
 	s.line("", "go build ./cmd/demo-node", "ok", time.Since(begun))
@@ -104,26 +108,10 @@ func play(ctx context.Context, s *screen, goTool string, up bool, keys int) (err
 		return err
 	}
 	st := newStory(s, f, sessions, keys)
-	defer st.c.close()
+	defer st.c.Close()
 	err = st.play(ctx)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
-}
-
-// moduleRoot is the directory of go.mod, at or above the current one.
-func moduleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod at or above %s: run this inside the module", start)
-		}
-	}
 }

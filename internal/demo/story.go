@@ -8,29 +8,32 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
-// processes start and stop nodes.
+// processes start, stop and kill nodes.
 type processes interface {
-	start(ctx context.Context, name string, join []*node) (*node, error)
-	stop(ctx context.Context, n *node) error
+	Start(ctx context.Context, name string, join []*fleet.Node) (*fleet.Node, error)
+	Stop(ctx context.Context, n *fleet.Node) error
+	Kill(n *fleet.Node)
 }
 
 // story plays on three nodes and believes nothing.
 type story struct {
 	s        *screen
 	p        processes
-	c        *client
+	c        *fleet.Client
 	sessions []sample
 	keys     int
-	nodes    []*node       // n1, n2, n3
+	nodes    []*fleet.Node // n1, n2, n3
 	ttl      time.Duration // of the entry that runs out
 
 	reads, writes, deletes atomic.Int64 // calls that were answered as they must be
 }
 
 func newStory(s *screen, p processes, sessions []sample, keys int) *story {
-	return &story{s: s, p: p, c: newClient(), sessions: sessions, keys: keys, ttl: time.Second}
+	return &story{s: s, p: p, c: fleet.NewClient(), sessions: sessions, keys: keys, ttl: time.Second}
 }
 
 const (
@@ -56,6 +59,8 @@ func (st *story) play(ctx context.Context) error {
 		{fmt.Sprintf("A time to live of %v runs out", st.ttl), st.expire},
 		{"A clear through n2 empties all", st.clear},
 		{"A node joins and another leaves while reads and writes go on", st.comeAndGo},
+		{"A node is killed while reads and writes go on", st.crash},
+		{"All nodes restart, one after another", st.rolling},
 		{"The nodes leave", st.end},
 	} {
 		st.s.step(step.title)
@@ -72,7 +77,7 @@ func (st *story) play(ctx context.Context) error {
 func (st *story) begin(ctx context.Context) error {
 	for _, name := range []string{"n1", "n2", "n3"} {
 		begun := time.Now()
-		n, err := st.p.start(ctx, name, st.nodes)
+		n, err := st.p.Start(ctx, name, st.nodes)
 		if err != nil {
 			return err
 		}
@@ -80,7 +85,7 @@ func (st *story) begin(ctx context.Context) error {
 		st.s.line(name, n.URL, "gossip "+port(n.Gossip)+", peers "+port(n.Peer), time.Since(begun))
 	}
 	begun := time.Now()
-	if err := st.c.settle(ctx, st.nodes); err != nil {
+	if err := st.c.Settle(ctx, st.nodes); err != nil {
 		return err
 	}
 	st.s.line("", "all three are active", "each sees the other two", time.Since(begun))
@@ -103,7 +108,7 @@ func (st *story) write(ctx context.Context) error {
 func (st *story) readAll(ctx context.Context) error {
 	owners := make(map[string]string)
 	for _, s := range st.sessions {
-		owner, err := st.c.owner(ctx, st.nodes[0], sessionCache, s.token)
+		owner, err := st.c.Owner(ctx, st.nodes[0], sessionCache, s.token)
 		if err != nil {
 			return err
 		}
@@ -125,10 +130,10 @@ func (st *story) readAll(ctx context.Context) error {
 				if err != nil {
 					return err
 				}
-				if r.from != want {
-					return fmt.Errorf("%s: the session of %s came from %q, want %q", n.Name, s.who, r.from, want)
+				if r.From != want {
+					return fmt.Errorf("%s: the session of %s came from %q, want %q", n.Name, s.who, r.From, want)
 				}
-				from[r.from]++
+				from[r.From]++
 			}
 			did := fmt.Sprintf("GET %d sessions", len(st.sessions))
 			if again {
@@ -153,7 +158,7 @@ func counted(from map[string]int) string {
 func (st *story) end(ctx context.Context) error {
 	for _, n := range slices.Backward(st.nodes) {
 		begun := time.Now()
-		if err := st.p.stop(ctx, n); err != nil {
+		if err := st.p.Stop(ctx, n); err != nil {
 			return err
 		}
 		st.s.line(n.Name, "SIGTERM: hands over and leaves", "exit status 0", time.Since(begun))

@@ -27,13 +27,16 @@ func TestStoryFindsMistakes(t *testing.T) {
 		"cleared too much": "after the clear of another cache",
 		"write refused":    "answered 503, want 204",
 		"lost on leave":    "key-",
+		"lost in a crash":  "key-",
+
+		"refused in a restart": "answered 503",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			var out bytes.Buffer
 			f := &fakeCluster{t: t, wrong: wrong, entries: make(map[string]fakeEntry), near: make(map[string]bool)}
 			st := newStory(newScreen(&out, false), f, sessions, 200)
 			st.ttl = 100 * time.Millisecond
-			defer st.c.close()
+			defer st.c.Close()
 			err := st.play(context.Background())
 			switch {
 			case want == "" && err != nil:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 const (
@@ -24,14 +27,17 @@ const (
 // answered as it must be.
 type traffic struct {
 	st      *story
-	nodes   atomic.Pointer[[]*node] // those that are called now
-	entries []entry                 // by key; each key has one worker, which alone touches its entry
+	nodes   atomic.Pointer[[]*fleet.Node] // those that are called now
+	entries []entry                       // by key; each key has one worker, which alone touches its entry
 
-	calls   atomic.Int64
-	slowest atomic.Int64 // nanoseconds
-	quit    chan struct{}
-	running sync.WaitGroup
-	failed  chan error // the first failure
+	// patient is set while calls may be refused, which are then made again.
+	patient  atomic.Bool
+	calls    atomic.Int64
+	repeated atomic.Int64
+	slowest  atomic.Int64 // nanoseconds
+	quit     chan struct{}
+	running  sync.WaitGroup
+	failed   chan error // the first failure
 }
 
 // entry is what the cache must have of a key.
@@ -41,7 +47,7 @@ type entry struct {
 }
 
 // startTraffic writes all keys and then starts the workers, which finish ends.
-func (st *story) startTraffic(ctx context.Context, nodes []*node) (*traffic, error) {
+func (st *story) startTraffic(ctx context.Context, nodes []*fleet.Node) (*traffic, error) {
 	t := &traffic{st: st, entries: make([]entry, st.keys), quit: make(chan struct{}), failed: make(chan error, 1)}
 	t.nodes.Store(&nodes)
 	for w := range workers {
@@ -128,12 +134,12 @@ func (t *traffic) write(ctx context.Context, k int) error {
 	e := &t.entries[k]
 	e.version++
 	e.there = true
-	return t.timed(func(n *node) error { return t.st.put(ctx, n, pathOf(k), e.value(k)) })
+	return t.timed(func(n *fleet.Node) error { return t.st.put(ctx, n, pathOf(k), e.value(k)) })
 }
 
 func (t *traffic) remove(ctx context.Context, k int) error {
 	t.entries[k].there = false
-	return t.timed(func(n *node) error {
+	return t.timed(func(n *fleet.Node) error {
 		_, err := t.st.remove(ctx, n, pathOf(k))
 		return err
 	})
@@ -141,7 +147,7 @@ func (t *traffic) remove(ctx context.Context, k int) error {
 
 func (t *traffic) read(ctx context.Context, k int) error {
 	e := t.entries[k]
-	return t.timed(func(n *node) (err error) {
+	return t.timed(func(n *fleet.Node) (err error) {
 		if e.there {
 			_, err = t.st.get(ctx, n, pathOf(k), e.value(k))
 		} else {
@@ -151,11 +157,21 @@ func (t *traffic) read(ctx context.Context, k int) error {
 	})
 }
 
+// patientFor is how long a call is made again.
+const patientFor = 10 * time.Second
+
 // timed makes a call on one of the nodes.
-func (t *traffic) timed(call func(*node) error) error {
-	nodes := *t.nodes.Load()
+func (t *traffic) timed(call func(*fleet.Node) error) (err error) {
 	begun := time.Now()
-	err := call(nodes[rand.IntN(len(nodes))])
+	for {
+		patient := t.patient.Load()
+		nodes := *t.nodes.Load()
+		err = call(nodes[rand.IntN(len(nodes))])
+		if err == nil || !patient && !t.patient.Load() || !errors.Is(err, fleet.ErrUnavailable) || time.Since(begun) > patientFor {
+			break
+		}
+		t.repeated.Add(1)
+	}
 	took := int64(time.Since(begun))
 	t.calls.Add(1)
 	for {
@@ -173,6 +189,14 @@ func pathOf(k int) string { return trafficPath + "/" + keyOf(k) }
 // value is unlike that of any other key or version, and some 200 bytes long.
 func (e entry) value(k int) []byte {
 	return fmt.Appendf(nil, "%s version %d %s", keyOf(k), e.version, strings.Repeat("peercache ", 18))
+}
+
+// use lets the calls go to those nodes from now on, and returns when none to
+// another goes on any more.
+func (t *traffic) use(ctx context.Context, nodes []*fleet.Node) error {
+	list := append([]*fleet.Node(nil), nodes...)
+	t.nodes.Store(&list)
+	return t.wait(ctx, int64(max(len(t.entries)/2, 10*workers)))
 }
 
 // wait returns after so many more calls, or with a failure.
@@ -200,7 +224,7 @@ func (t *traffic) finish() error {
 }
 
 // check asks a node for every key.
-func (t *traffic) check(ctx context.Context, n *node) (there int, err error) {
+func (t *traffic) check(ctx context.Context, n *fleet.Node) (there int, err error) {
 	for from := 0; from < len(t.entries); from += listLength {
 		var keys []string
 		for k := from; k < min(from+listLength, len(t.entries)); k++ {
@@ -210,12 +234,12 @@ func (t *traffic) check(ctx context.Context, n *node) (there int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		r, err := t.st.c.want(ctx, http.StatusOK, n, http.MethodPost, trafficPath, list)
+		r, err := t.st.c.Want(ctx, http.StatusOK, n, http.MethodPost, trafficPath, list)
 		if err != nil {
 			return 0, err
 		}
 		var got map[string][]byte
-		if err := json.Unmarshal(r.body, &got); err != nil {
+		if err := json.Unmarshal(r.Body, &got); err != nil {
 			return 0, fmt.Errorf("%s: POST %s: %w", n.Name, trafficPath, err)
 		}
 		for i, key := range keys {

@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/peercache/peercache/internal/fleet"
 )
 
 // keepUp starts three nodes and keeps them until ctx ends, or until whoever
 // started this process is gone.
-func keepUp(ctx context.Context, s *screen, f *fleet) error {
-	c := newClient()
-	defer c.close()
+func keepUp(ctx context.Context, s *screen, f *fleet.Fleet) error {
+	c := fleet.NewClient()
+	defer c.Close()
 	st := newStory(s, f, nil, 0)
-	defer st.c.close()
+	defer st.c.Close()
 	s.step("Three nodes start")
 	if err := st.begin(ctx); err != nil {
 		return err
@@ -26,7 +28,7 @@ func keepUp(ctx context.Context, s *screen, f *fleet) error {
 	parent := os.Getppid()
 	look := time.NewTicker(200 * time.Millisecond)
 	defer look.Stop()
-	ended := make(map[*node]bool)
+	ended := make(map[*fleet.Node]bool)
 	for ctx.Err() == nil && os.Getppid() == parent && len(ended) < len(st.nodes) {
 		select {
 		case <-ctx.Done():
@@ -34,7 +36,7 @@ func keepUp(ctx context.Context, s *screen, f *fleet) error {
 		}
 		for _, n := range st.nodes {
 			select {
-			case <-n.process.ended:
+			case <-n.Process.Ended():
 				if !ended[n] {
 					s.text(n.Name + " has ended")
 				}
@@ -51,7 +53,7 @@ func keepUp(ctx context.Context, s *screen, f *fleet) error {
 			continue
 		}
 		begun := time.Now()
-		if err := f.stop(ctx, n); err != nil {
+		if err := f.Stop(ctx, n); err != nil {
 			return err
 		}
 		s.line(n.Name, "SIGTERM: hands over and leaves", "exit status 0", time.Since(begun))
@@ -60,7 +62,7 @@ func keepUp(ctx context.Context, s *screen, f *fleet) error {
 }
 
 // hints are commands to try.
-func hints(nodes []*node, f *fleet) []string {
+func hints(nodes []*fleet.Node, f *fleet.Fleet) []string {
 	a, b, c := nodes[0].URL, nodes[1].URL, nodes[2].URL
 	return []string{
 		"# write through one node, read through another (twice: Peercache-From), delete through the third",
@@ -80,6 +82,6 @@ func hints(nodes []*node, f *fleet) []string {
 		"curl " + a + "/v1/stats",
 		"",
 		"# a fourth node",
-		fmt.Sprintf("%s -name n4 -bind 127.0.0.1:0 -http 127.0.0.1:0 -join %s -secret-file %s", f.program, nodes[0].Gossip, f.secretFile),
+		fmt.Sprintf("%s -name n4 -bind 127.0.0.1:0 -http 127.0.0.1:0 -join %s -secret-file %s", f.Program(), nodes[0].Gossip, f.SecretFile()),
 	}
 }

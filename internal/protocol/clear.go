@@ -16,6 +16,11 @@ import (
 // that is above every one that a member had when it was first asked: what had
 // been written before the clear began is then dead everywhere. So of two
 // clears at the same time both end with the generation that their merge makes.
+//
+// With the fence on, a member that is taken out of the table without its word may
+// still serve for a while. So there an answer counts only if its sender has this
+// node's table, all are asked again when that changes, and the clear is done when
+// for every sender the time is over that such a member has.
 type Clears struct {
 	sh    *Shared
 	table *Table
@@ -36,6 +41,7 @@ type clearing struct {
 	begun    time.Duration
 	deadline time.Duration
 	resend   repeat
+	after    time.Duration // when nobody serves any longer who was taken out; 0: nobody does
 }
 
 // NewClears returns a node's clears, with none under way.
@@ -59,6 +65,9 @@ func (c *Clears) Start(call Call, number uint32, deadline, now time.Duration, ou
 	c.open[x.number] = x
 	if c.table != nil {
 		c.ask(x, c.table.Reach)
+		if c.table.Barred > now {
+			x.after = c.table.Barred
+		}
 	}
 	x.resend.start(now, c.sh.Resend)
 	c.sendAll(x, out)
@@ -97,6 +106,9 @@ func (c *Clears) Handle(from Member, m *Message, now time.Duration, out *Out) {
 		if c.table != nil && !c.sh.off.clearAck {
 			answer.Members = c.table.Reach
 		}
+		if c.table != nil && c.sh.Fenced {
+			answer.Digest, answer.Wait = c.table.Digest, max(c.table.Barred-now, 0)
+		}
 		out.send(from, answer)
 	case Cleared:
 		c.onCleared(from, m, now, out)
@@ -112,6 +124,9 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 		x.first = without(x.first, from)
 		x.prior = max(x.prior, m.Prior)
 	}
+	if m.Wait > 0 {
+		x.after = max(x.after, now+m.Wait)
+	}
 	known := len(x.asked)
 	c.ask(x, m.Members)
 	gen := x.gen.Merge(m.Generation)
@@ -121,14 +136,14 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 	if gen != x.gen {
 		x.gen = c.sh.Generations.Merge(x.cache, gen)
 		x.wait = append(x.wait[:0], x.asked...)
-		if m.Generation == x.gen {
+		if c.confirms(m, x) {
 			x.wait = without(x.wait, from)
 		}
 		c.sendAll(x, out)
 		c.finish(x, out)
 		return
 	}
-	if m.Generation == x.gen {
+	if c.confirms(m, x) {
 		x.wait = without(x.wait, from)
 	}
 	for _, m := range x.asked[known:] {
@@ -137,8 +152,14 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 	c.finish(x, out)
 }
 
+// confirms tells whether an answer says that its sender has the clear's
+// generation.
+func (c *Clears) confirms(m *Message, x *clearing) bool {
+	return m.Generation == x.gen && (!c.sh.Fenced || c.table != nil && m.Digest == c.table.Digest)
+}
+
 func (c *Clears) finish(x *clearing, out *Out) {
-	if len(x.wait) > 0 && !c.sh.off.confirm {
+	if len(x.wait) > 0 && !c.sh.off.confirm || x.after > 0 {
 		return
 	}
 	delete(c.open, x.number)
@@ -153,10 +174,30 @@ func (c *Clears) Switch(t *Table, out *Out) {
 	if old == nil {
 		return
 	}
+	if c.sh.Fenced {
+		c.again(old, out)
+		return
+	}
 	for _, m := range old.Reach {
 		if !contains(t.Reach, m) {
 			c.Gone(m, out)
 		}
+	}
+}
+
+// again lets everybody confirm again with the new table. Who is out of it may be
+// named by another who has not heard of that, and is then waited for.
+func (c *Clears) again(old *Table, out *Out) {
+	for _, x := range c.open {
+		for _, m := range old.Reach {
+			if !contains(c.table.Reach, m) {
+				x.asked, x.first = without(x.asked, m), without(x.first, m)
+			}
+		}
+		c.ask(x, c.table.Reach)
+		x.wait = append(x.wait[:0], x.asked...)
+		x.after = max(x.after, c.table.Barred)
+		c.sendAll(x, out)
 	}
 }
 
@@ -201,6 +242,13 @@ func (c *Clears) Tick(now time.Duration, out *Out) {
 		if now >= x.deadline && x.call != 0 {
 			out.answer(Answer{Call: x.call, Status: Partial, Unconfirmed: append([]Member(nil), x.wait...)})
 			x.call = 0
+		}
+		if now >= x.after {
+			x.after = 0
+		}
+		if len(x.wait) == 0 && x.after == 0 {
+			c.finish(x, out)
+			continue
 		}
 		c.giveUp(x, now, out)
 		if x.resend.due(now, c.sh.Resend) {

@@ -98,19 +98,19 @@ func copyOf[T any](p *T) *T {
 // known are the fields that cloneSlot, cloneClears and the encoding take care
 // of. Whoever adds one must look at all of them.
 var known = map[string]string{
-	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating open drained filling window handed epoch revokeAll leases writing nextPrune nonces asking keys parked take askers stagers",
+	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating open drained filling window handed epoch revokeAll activated leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
 	"write":    "call id load result answer entry number wait resend",
 	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
-	"take":     "nonce waiting grants resend collecting fetching haves",
+	"take":     "nonce waiting grants resend after collecting fetching haves",
 	"grant":    "from term spends taken have large content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",
-	"clearing": "call number cache gen prior asked gone first wait begun deadline resend",
-	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Made Backed Prior Clears Have Floor Version Ref Generation Generations Members Content",
+	"clearing": "call number cache gen prior asked gone first wait begun deadline resend after",
+	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Made Backed Prior Clears Have Floor Version Ref Generation Generations Members Content Wait",
 	"Spend":    "To Nonce First Backups",
 	"having":   "member have",
 	"repeat":   "at wait",
@@ -121,7 +121,7 @@ var known = map[string]string{
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",
-	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Resend off",
+	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Fenced Resend off",
 	"Out":      "Messages Answers Loads Fetches Again Differ",
 }
 

@@ -73,6 +73,10 @@ type Shared struct {
 	GrantBytes int
 	// Tombstone is how long a deletion is remembered.
 	Tombstone time.Duration
+	// Fenced says that members serve only as long as enough others answer them,
+	// near copies included, so that one who is out of the table cannot serve for
+	// ever: what it may still serve is waited out (Table.Barred).
+	Fenced bool
 	// Resend is how long an unanswered message is waited for before it is sent
 	// again.
 	Resend time.Duration

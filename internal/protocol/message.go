@@ -16,9 +16,9 @@ const (
 	// has staged, or else what its own copy is.
 	Take Kind = iota + 1
 	// Grant answers it: Nonce, Digest, Term, Made, Spends, Taken, Known, Backed,
-	// Have, Content (or Large), Floor, Version (the giver's clock), and Generations
-	// where the giver knows others than the taker did. Without a copy (and so a
-	// Term) Have is what the giver has staged.
+	// Have, Content (or Large), Floor, Version (the giver's clock), Wait, and
+	// Generations where the giver knows others than the taker did. Without a copy
+	// (and so a Term) Have is what the giver has staged.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
@@ -33,7 +33,8 @@ const (
 	Stage
 	// Clear raises Ref.Cache's generation to Generation.
 	Clear
-	// Cleared answers it with the sender's generation and members.
+	// Cleared answers it with the sender's generation and members, and with its
+	// table's Digest and Wait where the fence is on.
 	Cleared
 	// Sync brings a backup to the owner's copy: Nonce, Digest, Term, Have, Floor,
 	// Version (the owner's clock), Generations, and Content. Without Content the
@@ -86,6 +87,7 @@ type Message struct {
 	Generations []CacheGeneration
 	Members     []Member
 	Content     []Item
+	Wait        time.Duration // Grant, Cleared: until the sender's Table.Barred
 }
 
 // Spend says that a copy was granted to a member, for its take of that nonce.

@@ -34,9 +34,12 @@ const (
 	Overloaded
 	// Failed: the loader failed; Err says how.
 	Failed
+	// Fenced: the node may not answer from its memory now. A read is a miss; a
+	// write may have been executed.
+	Fenced
 )
 
-var statusNames = [...]string{"none", "found", "missing", "written", "partial", "not mine", "not executed", "unavailable", "overloaded", "failed"}
+var statusNames = [...]string{"none", "found", "missing", "written", "partial", "not mine", "not executed", "unavailable", "overloaded", "failed", "fenced"}
 
 func (s Status) String() string {
 	if int(s) < len(statusNames) {

@@ -47,6 +47,7 @@ type Slot struct {
 
 	epoch     uint64        // rises with every revocation and table: fills begun before are not kept
 	revokeAll time.Duration // until then the last owner's leases may run
+	activated time.Duration // when this node began to serve; only with the fence on
 	leases    int           // lent, over all keys
 	writing   int           // keys with a write under way
 	nextPrune time.Duration // when ended leases are next dropped

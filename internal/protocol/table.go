@@ -18,6 +18,11 @@ type Table struct {
 	// MaxNear is the longest lease that any member of this table or the last
 	// may have been given.
 	MaxNear time.Duration
+	// With the fence on (Shared.Fenced): until Barred, on this node's clock, a
+	// member that this node has taken out without its word may still serve, for
+	// all that this node has told it. Lost is when the last one was taken out;
+	// below zero: none.
+	Barred, Lost time.Duration
 	// Place returns the owner of a slot and then its backups.
 	Place func(slot int) []Member
 }

@@ -14,6 +14,7 @@ type take struct {
 	waiting []Member // have not granted yet
 	grants  []grant
 	resend  repeat
+	after   time.Duration // nobody serves who is out of a giver's table
 
 	// Once all have granted, grants are those that count.
 	collecting bool
@@ -52,7 +53,7 @@ type asker struct {
 // startTake asks every member of the table for the slot.
 func (s *Slot) startTake(now time.Duration, out *Out) {
 	s.nonces++
-	t := &take{nonce: s.nonces}
+	t := &take{nonce: s.nonces, after: s.table.Barred}
 	for _, m := range s.table.Members {
 		if m == s.sh.Self {
 			continue
@@ -103,6 +104,9 @@ func (s *Slot) forget() { s.term, s.made, s.spends = Term{}, 0, nil }
 func (s *Slot) tickTake(now time.Duration, out *Out) {
 	if s.take != nil && s.take.resend.due(now, s.sh.Resend) {
 		s.sendTakes(out)
+	}
+	if s.take != nil && s.take.after > 0 {
+		s.tryActivate(now, out)
 	}
 }
 
@@ -173,7 +177,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
 		Term: s.term, Made: s.made, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known, Backed: s.backed,
-		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(),
+		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(), Wait: max(s.table.Barred-now, 0),
 	}
 	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
 		g.Generations = sh.Generations.Append(nil)
@@ -197,6 +201,9 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 		return
 	}
 	t.waiting = without(t.waiting, from)
+	if m.Wait > 0 {
+		t.after = max(t.after, now+m.Wait)
+	}
 	for _, g := range m.Generations {
 		s.sh.Generations.Merge(g.Cache, g.Generation)
 	}
@@ -210,10 +217,11 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 	s.tryActivate(now, out)
 }
 
-// tryActivate goes on with a take once everybody has granted.
+// tryActivate goes on with a take once everybody has granted, and nobody can
+// serve any longer who was not asked.
 func (s *Slot) tryActivate(now time.Duration, out *Out) {
 	t := s.take
-	if len(t.waiting) > 0 || t.collecting || s.replicating > 0 {
+	if len(t.waiting) > 0 || t.collecting || s.replicating > 0 || now < t.after {
 		return
 	}
 	t.collecting = true
@@ -267,6 +275,9 @@ func (s *Slot) activate(now time.Duration, out *Out) {
 	s.epoch++
 	s.revokeAll = now + s.table.MaxNear
 	s.active = true
+	if s.sh.Fenced {
+		s.activated = now
+	}
 	s.sh.Serving(s.num, true)
 	s.sendDone(s.table.Members, out)
 	s.answerHanded(out)

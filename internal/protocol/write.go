@@ -138,6 +138,10 @@ func (s *Slot) begin(k *key, w *write, now time.Duration, out *Out) {
 			}
 		}
 	}
+	if s.sh.Fenced && s.revokeAll > now && s.table.Lost > s.activated {
+		// Who was taken out since may hold a lease of the last owner.
+		w.waitUntil(0, s.revokeAll)
+	}
 	w.resend.start(now, s.sh.Resend)
 	s.revoke(w, out)
 }
@@ -155,6 +159,9 @@ func (w *write) waitUntil(m Member, end time.Duration) {
 
 func (s *Slot) revoke(w *write, out *Out) {
 	for _, x := range w.wait {
+		if x.member == 0 {
+			continue // nobody who could be asked
+		}
 		out.send(x.member, Message{Kind: Revoke, Slot: s.num, Ref: w.call.Ref, Nonce: w.id})
 	}
 }

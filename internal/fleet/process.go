@@ -1,4 +1,4 @@
-package main
+package fleet
 
 import (
 	"bufio"
@@ -19,18 +19,27 @@ const (
 	leaveFor = 30 * time.Second
 )
 
-// process is a running program. One goroutine waits for its end and closes
+// Process is a running program. One goroutine waits for its end and closes
 // ended then.
-type process struct {
+type Process struct {
 	cmd    *exec.Cmd
 	stdout io.ReadCloser
 	ended  chan struct{}
 	err    error // of Wait, written before ended is closed
 }
 
-// startProcess starts a program that logs into a file. What it would take from
+// Ended is closed when the program is gone.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Signal sends a signal, as an error where the program is gone.
+func (p *Process) Signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// StartProcess starts a program that logs into a file. What it would take from
 // this process's own PEERCACHE_ variables is left out.
-func startProcess(logFile, program string, args ...string) (*process, error) {
+func StartProcess(logFile, program string, args ...string) (*Process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -53,7 +62,7 @@ func startProcess(logFile, program string, args ...string) (*process, error) {
 		_ = r.Close()
 		return nil, err
 	}
-	p := &process{cmd: cmd, stdout: r, ended: make(chan struct{})}
+	p := &Process{cmd: cmd, stdout: r, ended: make(chan struct{})}
 	go func() { // ends with the program, which kill sees to
 		p.err = cmd.Wait()
 		close(p.ended)
@@ -61,12 +70,12 @@ func startProcess(logFile, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// firstLine waits for what a node prints when it accepts on its ports.
-func (p *process) firstLine(ctx context.Context) (*node, error) {
+// FirstLine waits for what a node prints when it accepts on its ports.
+func (p *Process) FirstLine(ctx context.Context) (*Node, error) {
 	ctx, cancel := context.WithTimeout(ctx, startFor)
 	defer cancel()
 	type result struct {
-		n   node
+		n   Node
 		err error
 	}
 	done := make(chan result, 1)
@@ -90,8 +99,8 @@ func (p *process) firstLine(ctx context.Context) (*node, error) {
 	}
 }
 
-// leave sends SIGTERM and waits for the end, which must be in order.
-func (p *process) leave(ctx context.Context) error {
+// Leave sends SIGTERM and waits for the end, which must be in order.
+func (p *Process) Leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaveFor)
 	defer cancel()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -108,8 +117,8 @@ func (p *process) leave(ctx context.Context) error {
 	}
 }
 
-// kill ends the program, if it has not ended, and waits until it is gone.
-func (p *process) kill() {
+// Kill ends the program, if it has not ended, and waits until it is gone.
+func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill() // fails when it has ended
 	<-p.ended
 	_ = p.stdout.Close()

@@ -1,0 +1,65 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A node whose process ends (Close looks the same: its port refuses) is out of
+// every table at once, and its keys are served again, long before gossip has
+// noticed.
+func TestCrashIsNoticedAtOnce(t *testing.T) {
+	nodes := startNodes(t, 5, nil)
+	caches := openAll(t, nodes, "c")
+	victim, rest := nodes[4], nodes[:4]
+	var keys []string
+	for i := 0; len(keys) < 50; i++ {
+		if key := fmt.Sprint("k", i); victim.Where("c", key).Serving {
+			keys = append(keys, key)
+		}
+	}
+	begin := time.Now()
+	victim.server.Close() // before its gossip, which takes its time
+	for _, n := range rest {
+		eventually(t, "it is dropped", func() bool { return n.members.link(victim.id) == nil })
+	}
+	dropped := time.Since(begin)
+	for i, key := range keys {
+		if err := caches[i%4].Set(context.Background(), key, []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("dropped after %v, its keys are served again after %v", dropped, time.Since(begin))
+	waitAgreed(t, rest...)
+}
+
+func TestRefused(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	_ = ln.Close()
+	_, err = net.Dial("tcp", addr)
+	if !refused(fmt.Errorf("wire: %w", err)) {
+		t.Errorf("%v is a refusal", err)
+	}
+	for _, err := range []error{
+		nil, context.DeadlineExceeded, errReplaced,
+		&net.OpError{Op: "dial", Err: syscall.EADDRNOTAVAIL}, // no local port is left
+		&net.OpError{Op: "dial", Err: syscall.EHOSTUNREACH},
+		&net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}, // a full backlog
+		&net.OpError{Op: "dial", Err: syscall.ECONNRESET},
+		&net.OpError{Op: "read", Err: syscall.ECONNREFUSED},
+		errors.New("connection refused"),
+	} {
+		if refused(err) {
+			t.Errorf("%v is no refusal", err)
+		}
+	}
+}

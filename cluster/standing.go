@@ -1,0 +1,144 @@
+package cluster
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
+)
+
+// standing says until when a node may answer from its own memory, with what it
+// owns and with near copies: while it knows that its process was not stopped for
+// long (wake.go), and, with the fence on, while enough members have answered it
+// (fence.go). It is looked at after what is to be answered was read, with a clock
+// read after that: so an answer was right at a moment between its call and then.
+type standing struct {
+	_     [64]byte     // every hit reads until
+	until atomic.Int64 // on the node's clock
+	_     [64]byte
+
+	least  int          // members that must answer; 0: the fence is off
+	fenced atomic.Int64 // until when enough of them have
+
+	mu     sync.Mutex    // guards what follows, and the writing of until and fenced
+	awake  time.Duration // until when the process surely was not stopped
+	asleep bool          // it was, and what has been missed is not known yet
+	sleeps uint64        // how often
+	seated []protocol.Member
+	inside bool                              // this node is in its own table
+	heard  map[protocol.Member]time.Duration // when what a member has answered last was sent
+}
+
+func (s *standing) start(least int) {
+	s.least = least
+	s.awake = awakeFor
+	s.heard = make(map[protocol.Member]time.Duration)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count()
+}
+
+// mayAnswer tells whether this node may answer from its own memory what it has
+// read there before it asked.
+func (n *Node) mayAnswer() bool { return int64(n.clock.now()) < n.standing.until.Load() }
+
+// fencedOff tells whether fewer members answer than the fence wants.
+func (n *Node) fencedOff() bool {
+	return n.standing.least > 0 && int64(n.clock.now()) >= n.standing.fenced.Load()
+}
+
+var (
+	// errAsleep is given while a node that was stopped asks what it has missed.
+	errAsleep = fmt.Errorf("cluster: the process was stopped, and the members are being asked: %w", wire.ErrNotSent)
+	// errFenced is given below the number of members that the fence wants.
+	errFenced = fmt.Errorf("%w: fewer members answer than Fence", ErrUnavailable)
+)
+
+// guard keeps back what this node may not answer from its memory. What a loader
+// has brought does not come from there.
+func (n *Node) guard(a *protocol.Answer) {
+	if a.Status != protocol.Found && a.Status != protocol.Written || a.Loaded || n.mayAnswer() {
+		return
+	}
+	switch {
+	case n.fencedOff():
+		a.Status = protocol.Fenced
+	case a.Status == protocol.Found:
+		a.Status = protocol.NotExecuted
+	default:
+		a.Status = protocol.Unavailable
+	}
+	a.Value, a.Lease = nil, false
+}
+
+// count finds out until when enough members have answered, and publishes that.
+// It is called with mu held.
+func (s *standing) count() {
+	fenced := time.Duration(math.MaxInt64)
+	switch others := s.least - 1; {
+	case s.least == 0:
+	case !s.inside:
+		fenced = 0
+	case others > 0:
+		var times []time.Duration
+		for _, m := range s.seated {
+			if t, ok := s.heard[m]; ok {
+				times = append(times, t)
+			}
+		}
+		slices.Sort(times)
+		fenced = 0
+		if len(times) >= others {
+			fenced = times[len(times)-others] + FenceFor
+		}
+	}
+	s.fenced.Store(int64(fenced))
+	s.publish()
+}
+
+func (s *standing) publish() {
+	until := time.Duration(s.fenced.Load())
+	if s.asleep {
+		until = 0
+	}
+	s.until.Store(int64(min(until, s.awake)))
+}
+
+// seats says who is in this node's table. It is called with the roster's lock
+// held.
+func (s *standing) seats(members []protocol.Member, self protocol.Member) {
+	if s.least == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seated, s.inside = nil, false
+	for _, m := range members {
+		if m == self {
+			s.inside = true
+			continue
+		}
+		s.seated = append(s.seated, m)
+	}
+	for m := range s.heard {
+		if !slices.Contains(s.seated, m) {
+			delete(s.heard, m)
+		}
+	}
+	s.count()
+}
+
+// answered notes that a member has answered what was sent to it then.
+func (s *standing) answered(m protocol.Member, sent time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sent > s.heard[m] && slices.Contains(s.seated, m) {
+		s.heard[m] = sent
+		s.count()
+	}
+}
