@@ -25,8 +25,9 @@
 // Of the entries of one key and kind the newest version stays. A tombstone is
 // an entry too. When an owned entry or tombstone is evicted before its time,
 // the floor of its slot rises to its version: something at or below the floor
-// may have been here and is no longer known. What ends in time, is dropped or
-// cleared leaves the floor as it is.
+// may have been here and is no longer known. So it does when an owned entry ends
+// in time that took the place of one that could have lived longer (Entry.Short).
+// What else ends in time, is dropped or cleared leaves the floor as it is.
 //
 // # Room
 //

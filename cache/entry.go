@@ -51,9 +51,13 @@ type Ref struct {
 
 // Entry is what is stored under a Ref.
 type Entry struct {
-	Kind       Kind
-	Tombstone  bool // it was deleted: there is no value, and nothing older may come back
-	Negative   bool // a tombstone that says that a loader found nothing
+	Kind      Kind
+	Tombstone bool // it was deleted: there is no value, and nothing older may come back
+	Negative  bool // a tombstone that says that a loader found nothing
+	// Short says that the entry took the place of one that could have lived
+	// longer. When its time is over and it was owned, the floor of its slot rises
+	// to its version: elsewhere the older one may be left.
+	Short      bool
 	Version    uint64
 	Generation uint64 // of its cache when it was written
 	Value      []byte // never changed once it is here

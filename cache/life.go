@@ -48,6 +48,10 @@ func (s *shard) bury(r *record, e end) {
 		k.cleared++
 	} else {
 		k.expirations++
+		if r.kind() == Owned && r.bits&bitShort != 0 {
+			sl := s.slot(r.hash)
+			sl.floor = max(sl.floor, r.version)
+		}
 	}
 	s.remove(r)
 }

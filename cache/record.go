@@ -38,6 +38,7 @@ const (
 	kindBits     = 0b11
 	bitTombstone = 1 << 2
 	bitNegative  = 1 << 3
+	bitShort     = 1 << 4
 	// maxSize of a value in bytes is far below what a record's size can say.
 	maxSize = 1 << 30
 	// never is after every time.
@@ -130,6 +131,9 @@ func newRecord(ref *Ref, e *Entry) *record {
 	if e.Negative {
 		r.bits |= bitNegative
 	}
+	if e.Short {
+		r.bits |= bitShort
+	}
 	if e.Kind == Near {
 		r.extra.Store(&extra{leaseEnd: e.LeaseEnd})
 	}
@@ -177,7 +181,7 @@ func (r *record) ref() Ref {
 
 func (r *record) entry() Entry {
 	return Entry{
-		Kind: r.kind(), Tombstone: r.tombstone(), Negative: r.bits&bitNegative != 0,
+		Kind: r.kind(), Tombstone: r.tombstone(), Negative: r.bits&bitNegative != 0, Short: r.bits&bitShort != 0,
 		Version: r.version, Generation: r.generation, Value: r.bytes(),
 		Expires: r.expires, LeaseEnd: r.leaseEnd(),
 	}

@@ -12,7 +12,7 @@ func sized(kind Kind, version uint64, size int64) Entry {
 	return Entry{Kind: kind, Version: version, Value: make([]byte, size-Overhead-8), LeaseEnd: 1 << 40}
 }
 
-func sizedRef(i int) Ref { return Ref{Hash: uint64(i)<<14 | uint64(i), Key: fmt.Sprintf("%8d", i)} }
+func sizedRef(i int) Ref { return Ref{Hash: uint64(i)*Slots | uint64(i), Key: fmt.Sprintf("%8d", i)} }
 
 const roomy = 40_000 // the share of the shard in these tests
 

@@ -9,7 +9,7 @@ import (
 
 // inSlot returns the i-th ref of a slot.
 func inSlot(slot, i int) Ref {
-	return Ref{Hash: uint64(i+1)<<14 | uint64(slot), Key: fmt.Sprintf("%d/%d", slot, i)}
+	return Ref{Hash: uint64(i+1)*Slots | uint64(slot), Key: fmt.Sprintf("%d/%d", slot, i)}
 }
 
 func versions(items []Item) []uint64 {
@@ -185,5 +185,48 @@ func TestFloor(t *testing.T) {
 	}
 	if s.Floor(Slots-1) != 9 || s.Floor(Slots-2) != 0 {
 		t.Errorf("%d, %d", s.Floor(Slots-1), s.Floor(Slots-2))
+	}
+}
+
+// An owned entry that took the place of one that could have lived longer leaves
+// the floor when its time is over, however that is noticed.
+func TestShortEntriesRaiseTheFloor(t *testing.T) {
+	for name, notice := range map[string]func(s *Store, ref Ref){
+		"get":    func(s *Store, ref Ref) { s.Get(Owned, ref.Hash, ref.Cache, ref.Key) },
+		"peek":   func(s *Store, ref Ref) { s.Peek(ref, Owned) },
+		"digest": func(s *Store, _ Ref) { s.Digest(77, AllKinds) },
+		"sweep":  func(s *Store, _ Ref) { s.sweepSlot(77) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range []struct {
+				e    Entry
+				want uint64
+			}{
+				{Entry{Version: 7, Expires: 1500, Short: true}, 7},
+				{Entry{Version: 7, Expires: 1500, Short: true, Tombstone: true}, 7},
+				{Entry{Version: 7, Expires: 1500}, 0},
+				{Entry{Version: 7, Expires: 1500, Short: true, Kind: Staged}, 0},
+			} {
+				s, clock := open(t, Config{})
+				put(t, s, inSlot(77, 0), c.e)
+				clock.at = 1499
+				notice(s, inSlot(77, 0))
+				if s.Floor(77) != 0 {
+					t.Errorf("%+v: the floor is %d before its end", c.e, s.Floor(77))
+				}
+				clock.at = 1500
+				notice(s, inSlot(77, 0))
+				if got := s.Floor(77); got != c.want {
+					t.Errorf("%+v: the floor is %d, want %d", c.e, got, c.want)
+				}
+			}
+		})
+	}
+	s, _ := open(t, Config{})
+	e := Entry{Version: 7, Expires: 1500, Short: true}
+	put(t, s, inSlot(77, 0), Entry{Version: 7, Expires: 1500, Short: true, Kind: Staged})
+	s.Promote(77)
+	if got, _ := s.Peek(inSlot(77, 0), Owned); got.Short != e.Short {
+		t.Error("what is promoted has forgotten that it is short")
 	}
 }

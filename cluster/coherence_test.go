@@ -201,9 +201,14 @@ func shortLeases(c *Config) { c.NearTTL = 400 * time.Millisecond }
 // P1: while nodes join and leave in order, no read finds anything but the
 // newest value or nothing.
 func TestCoherence(t *testing.T) {
-	for _, nodes := range []int{3, 7} {
-		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
-			w := newWorkload(t, startNodes(t, nodes, shortLeases), shortLeases)
+	for _, tt := range []struct{ nodes, backups int }{{3, 0}, {3, 1}, {7, 1}} {
+		nodes := tt.nodes
+		t.Run(fmt.Sprint(nodes, "/", tt.backups), func(t *testing.T) {
+			change := func(c *Config) {
+				shortLeases(c)
+				backups(tt.backups)(c)
+			}
+			w := newWorkload(t, startNodes(t, nodes, change), change)
 			wrong := w.run(16, *coherenceFor, nodes-1, nodes+1)
 			for _, key := range wrong {
 				t.Errorf("%s: a stale read:\n%s", key, w.history.tail(key, 40))

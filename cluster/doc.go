@@ -13,9 +13,11 @@
 // process that was stopped for long): there near copies end with their lease,
 // and the rest is not promised yet.
 //
-// P2, survives: a node that leaves in order hands its entries over first, so a
-// rolling restart loses none. What the owner of an entry holds when it crashes
-// is lost: there are no backups yet.
+// P2, survives: with Config.Backups B, up to B nodes may be killed at once, and
+// again as soon as Stats shows every slot fully backed up; no entry is lost whose
+// Set had returned nil, but by eviction and expiry. There must be more than B
+// nodes. A node that leaves in order hands its entries over first, so a rolling
+// restart loses none.
 //
 // P3, heals: not promised yet. Nodes that started alone and meet later merge
 // what they have: per key the newest version wins, and what was deleted or
@@ -37,8 +39,8 @@
 // serves the slot, or a near copy whose lease runs. Otherwise it goes to the
 // owner (call.go, link.go), who answers it on the connection's reader
 // (serve.go, answers.go) and may lend a near copy. A Set or a Delete goes to
-// the owner as well, which takes back what it has lent before the new value
-// can be seen (package protocol). A node that is not the owner by its own table
+// the owner as well, which takes back what it has lent, and brings the new value
+// to the slot's backups, before it can be seen (package protocol). A node that is not the owner by its own table
 // says "not mine"; the two then tell each other which members they know
 // (exchange.go), and the call is made again. Nothing is forwarded, so nothing
 // goes in circles.
@@ -46,11 +48,11 @@
 // # The life of a node
 //
 // A node that starts is joining: it finds somebody (join.go), copies the
-// entries of the slots that it is going to own while their owners go on serving
-// (handoff.go), and turns active. That changes everybody's table, and for each
+// entries of the slots that it is going to own or to back up while their owners
+// go on serving (handoff.go), and turns active. That changes everybody's table, and for each
 // slot that moves the new owner takes it: it asks every member, and serves when
-// all have granted. A node that leaves (leave.go) copies what it has to its
-// successors, turns leaving, waits until they serve, and says goodbye. Active
+// all have granted and its backups have the slot. A node that leaves (leave.go)
+// lets all owners copy ahead what others will hold without it, turns leaving, waits until they serve, and says goodbye. Active
 // nodes that meet without having known each other compare first whether both
 // have served (meet.go), and if so take everything again.
 //

@@ -43,7 +43,7 @@ func testMessages(r *registry) []protocol.Message {
 			Generations: []protocol.CacheGeneration{{Cache: 0, Generation: gen}, {Cache: 1, Generation: gen}},
 			Content: []protocol.Item{
 				{Ref: ref, Value: []byte("value"), Version: 5, Count: 3, Left: time.Second},
-				{Ref: ref, Version: 6, Tombstone: true, Negative: true},
+				{Ref: ref, Version: 6, Tombstone: true, Negative: true, Short: true},
 			},
 		},
 		{Kind: protocol.Done, Slot: 5, Digest: 6, Term: protocol.Term{Count: 1, Raiser: 2}},

@@ -13,8 +13,9 @@ import (
 )
 
 // Entries go from one node to another in pieces: ahead of a switch of tables,
-// pulled by a joining node (kindCopy) or pushed by a leaving one (kindPush);
-// and after it, where a grant could not carry them (kindFetch). A piece ends at
+// pulled by a joining node (kindCopy) or pushed by the owners when another is
+// about to leave (kindPush); and after it, where a grant or a sync did not carry
+// them (kindFetch). A piece ends at
 // pieceBytes, and a slot that is larger goes on in the next, in the order of
 // its keys' hashes.
 
@@ -142,7 +143,7 @@ func (n *Node) staged(items []protocol.Item) {
 	}
 }
 
-// pushTo copies slots ahead to the member that will own them.
+// pushTo copies slots ahead to a member that will own them or back them up.
 func (n *Node) pushTo(ctx context.Context, l *link, slots []int) error {
 	var piece []protocol.Item
 	size := 0
@@ -173,9 +174,8 @@ func (n *Node) push(ctx context.Context, l *link, piece []protocol.Item) error {
 	return err
 }
 
-// onPush takes a piece of what this node is going to own.
-func (n *Node) onPush(from protocol.Member, body []byte) ([]byte, error) {
-	n.leavesSoon(from)
+// onPush takes a piece of what this node is going to own or back up.
+func (n *Node) onPush(body []byte) ([]byte, error) {
 	d := decoder{b: body}
 	items := n.caches.decodeItems(&d)
 	if err := d.err(); err != nil {
@@ -185,10 +185,30 @@ func (n *Node) onPush(from protocol.Member, body []byte) ([]byte, error) {
 	return nil, nil
 }
 
-// fetch gets the content of a slot that a grant could not carry, in a goroutine
-// that ends when all is there, or when it is not wanted any longer.
+// bare is a grant or a sync without the content.
+func bare(m *protocol.Message) *protocol.Message {
+	if m.Kind != protocol.Grant && m.Kind != protocol.Sync || len(m.Content) == 0 {
+		return m
+	}
+	b := *m
+	b.Content, b.Large = nil, m.Kind == protocol.Grant
+	return &b
+}
+
+// fetchesAtATime is how many slots are fetched at a time: what is in flight is
+// so many pieces at most.
+const fetchesAtATime = 8
+
+// fetch gets the content of a slot that a grant or a sync did not carry, in a
+// goroutine that ends when all is there, or when it is not wanted any longer.
 func (n *Node) fetch(f protocol.Fetch) {
 	n.spawn(func(ctx context.Context) {
+		select {
+		case n.fetches <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		defer func() { <-n.fetches }()
 		wait := firstRetry
 		for {
 			l := n.members.link(f.From)

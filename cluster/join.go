@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -59,8 +60,8 @@ func (n *Node) exchangeWithAny(ctx context.Context) bool {
 	return false
 }
 
-// copyAhead copies the slots that this node would own, from each of their
-// owners at a time. It returns false where the members changed so that it is
+// copyAhead copies the slots that this node would own or back up, from each of
+// their owners at a time. It returns false where the members changed so that it is
 // to be done again.
 func (n *Node) copyAhead(ctx context.Context) bool {
 	v := n.members.view.Load()
@@ -68,7 +69,7 @@ func (n *Node) copyAhead(ctx context.Context) bool {
 	next := n.rings.of(names, max(n.cfg.Backups, v.backups))
 	from := make(map[*link][]int)
 	for slot := range slotCount {
-		if next.names[next.owners(slot)[0]] != n.cfg.Name {
+		if !slices.ContainsFunc(next.owners(slot), func(i uint16) bool { return next.names[i] == n.cfg.Name }) {
 			continue
 		}
 		if h, ok := v.owner(slot); ok && h.link != nil {

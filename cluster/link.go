@@ -27,6 +27,7 @@ const (
 	kindMeet
 	kindBatch // one-way: any number of the protocol's messages
 	kindReach // whether a member can be reached from there
+	kindPrepare
 )
 
 // pingEntry and pongEntry in a batch are what the fence rests on, see fence.go.
@@ -97,9 +98,15 @@ func (l *link) call(ctx context.Context, kind wire.Kind, body []byte, timeout ti
 
 // put queues a message. One that does not fit is left out: the protocol asks
 // again for what it has not heard of.
+//
+// Where much waits already, contents of slots stay here: who needs them fetches
+// them, at his pace.
 func (l *link) put(m *protocol.Message) {
 	l.mu.Lock()
 	if len(l.out) < maxOutbox {
+		if len(l.out) > maxBatch {
+			m = bare(m)
+		}
 		l.out = l.n.caches.appendMessage(l.out, m)
 	} else {
 		l.n.counts.dropped.Add(1)

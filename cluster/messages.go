@@ -20,6 +20,7 @@ const itemOverhead = 40
 const (
 	itemTombstone = 1 << iota
 	itemNegative
+	itemShort
 	// itemMore says that bytes of a later version follow, after their length.
 	itemMore
 )
@@ -276,6 +277,9 @@ func (r *registry) appendItem(b []byte, it *protocol.Item, same bool) []byte {
 	if it.Negative {
 		flags |= itemNegative
 	}
+	if it.Short {
+		flags |= itemShort
+	}
 	b = append(b, flags)
 	b = binary.AppendUvarint(b, it.Version)
 	b = binary.AppendUvarint(b, it.Count)
@@ -318,7 +322,7 @@ func (r *registry) decodeItem(d *decoder, it *protocol.Item, last *space) *space
 	}
 	it.Ref = d.refOf(s)
 	flags := d.byte()
-	it.Tombstone, it.Negative = flags&itemTombstone != 0, flags&itemNegative != 0
+	it.Tombstone, it.Negative, it.Short = flags&itemTombstone != 0, flags&itemNegative != 0, flags&itemShort != 0
 	it.Version = d.version()
 	it.Count = d.uvarint()
 	it.Left = d.duration()

@@ -46,6 +46,7 @@ type Node struct {
 	steps   sync.Pool     // of *step
 	locals  sync.Pool     // of *localCall
 	longs   chan struct{} // has a place for each request that is worked on at length
+	fetches chan struct{} // has a place for each slot that is being fetched
 
 	parts [partCount]part
 	// serving has, for each slot, a number that is odd while the slot is served
@@ -116,8 +117,8 @@ const (
 
 func newNode(cfg Config) (*Node, error) {
 	n := &Node{
-		longs: make(chan struct{}, maxAtLength),
-		cfg:   cfg, log: cfg.Logger, clock: newClock(),
+		longs: make(chan struct{}, maxAtLength), fetches: make(chan struct{}, fetchesAtATime),
+		cfg: cfg, log: cfg.Logger, clock: newClock(),
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -193,7 +194,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
 		Dial:     n.cfg.dial,
-		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindBatch, kindReach},
+		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindPrepare, kindBatch, kindReach},
 	}
 	if n.cfg.Secret != "" {
 		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"sync"
-
-	"github.com/peercache/peercache/internal/protocol"
 )
 
 // rings keeps the last few rings. To make one takes longer than all else at a
@@ -41,26 +39,18 @@ func (r *rings) of(names []string, backups int) *ring {
 }
 
 // ringAhead makes, in a goroutine that ends then, the ring that will be needed
-// when a joining member turns active, or an active one leaves.
+// when a joining member turns active, which wants so many backups, or an active
+// one is gone.
 func (n *Node) ringAhead(member string, backups int, leaves bool) {
 	v := n.members.view.Load()
-	names := v.ring.names
-	if slices.Contains(names, member) != leaves {
+	if slices.Contains(v.ring.names, member) != leaves {
 		return
 	}
-	next := slices.Clone(names)
+	next := slices.Clone(v.ring.names)
 	if leaves {
 		next = slices.DeleteFunc(next, func(name string) bool { return name == member })
 	} else {
 		next = append(next, member)
 	}
 	n.spawn(func(context.Context) { n.rings.of(next, max(backups, v.backups)) })
-}
-
-// leavesSoon makes the ring without a member that has begun to copy out what it
-// has.
-func (n *Node) leavesSoon(m protocol.Member) {
-	if l := n.members.link(m); l != nil && !l.copiesOut.Swap(true) {
-		n.ringAhead(l.name, 0, true)
-	}
 }

@@ -36,9 +36,11 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 	case kindFetch:
 		n.atLength(c, r, n.onFetch)
 	case kindPush:
-		n.atLength(c, r, func(body []byte) ([]byte, error) { return n.onPush(from, body) })
+		n.atLength(c, r, n.onPush)
 	case kindMembers:
 		n.atLength(c, r, n.onMembers)
+	case kindPrepare:
+		n.onPrepare(from, c, r)
 	case kindMeet:
 		n.atLength(c, r, n.onMeet)
 	case kindReach:

@@ -65,7 +65,7 @@ type Stats struct {
 
 var requestNames = [...]string{
 	kindGet: "get", kindSet: "set", kindDelete: "delete", kindMany: "get_many", kindCopy: "copy",
-	kindFetch: "fetch", kindPush: "push", kindMembers: "members", kindMeet: "meet", kindReach: "reach",
+	kindFetch: "fetch", kindPush: "push", kindMembers: "members", kindMeet: "meet", kindPrepare: "prepare", kindReach: "reach",
 }
 
 // Stats returns the node's counters.

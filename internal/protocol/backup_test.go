@@ -152,8 +152,8 @@ func TestSyncReplacesTheCopy(t *testing.T) {
 	if n.slot.Term().Count != 4 || len(out.Messages) != 0 {
 		t.Errorf("a late sync is taken: term %v, answers %v", n.slot.Term(), out.Messages)
 	}
-	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 9, Digest: digest, Term: Term{5, member(0)}, Have: cache.Digest{Count: 1, Sum: 3}, Large: true}, now, &out)
-	if len(out.Fetches) != 1 || !out.Fetches[0].All || n.slot.Term().Count != 4 {
+	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 9, Digest: digest, Term: Term{5, member(0)}, Have: cache.Digest{Count: 1, Sum: 3}}, now, &out)
+	if len(out.Fetches) != 1 || out.Fetches[0].All || n.slot.Term().Count != 4 {
 		t.Fatalf("fetches %+v, term %v", out.Fetches, n.slot.Term())
 	}
 	f := out.Fetches[0]

@@ -14,6 +14,8 @@ var (
 	acAC  = tab{members: inAC, owner: 0, backups: inC}
 	onlyB = tab{members: inB, owner: 1}
 	onlyC = tab{members: inC, owner: 2}
+	// A joiner that A and B know of.
+	knownAB = tab{members: inAB, owner: 0, backups: inB, joining: inC}
 	// And with two.
 	ownABC = tab{members: inABC, owner: 0, backups: inBC}
 )
@@ -53,6 +55,11 @@ func backupCases() []scenario {
 		{name: "backup moves B->C, then B takes, evict", tabs: []tab{ownAB, ownAC, ownBC}, seq: all(0, 1, 2), kinds: "ss", pre: true, who: inA, gets: 1, getWho: inB, evict: 2},
 		{name: "join, copied ahead, set, backup", tabs: []tab{{members: inAB, owner: 0, backups: inB, joining: inC}, ownCA}, seq: [4][]int{{0, 1}, {0, 1}, {0, 1}}, kinds: "ss", pre: true, who: inB, gets: 1, joiner: inC, stage: inC, large: true, p2: true},
 		{name: "join, copied ahead by a backup, set", tabs: []tab{{members: inAB, owner: 0, backups: inB, joining: inC}, ownAC}, seq: [4][]int{{0, 1}, {0, 1}, {0, 1}}, kinds: "ss", pre: true, who: inB, gets: 1, joiner: inC, stage: inC, large: true, p2: true},
+		{name: "join, copied ahead by a backup, set+del, evict", tabs: []tab{knownAB, ownAC}, seq: [4][]int{{0, 1}, {0, 1}, {0, 1}}, kinds: "sd", pre: true, who: inB, gets: 1, joiner: inC, stage: inC, large: true, evict: 1},
+		{name: "join, copied ahead by a backup, a message lost", tabs: []tab{knownAB, ownAC}, seq: [4][]int{{0, 1}, {0, 1}, {0, 1}}, kinds: "ss", pre: true, who: inB, joiner: inC, stage: inC, lose: 1, p2: true},
+		{name: "join, copied ahead by a backup, clear", tabs: []tab{knownAB, ownAC}, seq: [4][]int{{0, 1}, {0, 1}, {0, 1}}, kinds: "sc", pre: true, who: inB, gets: 1, joiner: inC, stage: inC, large: true, sweeps: true},
+		{name: "leave, copied ahead by the new backup", tabs: leaves, seq: leaveSeq, need: leaveNeed, kinds: "ss", pre: true, who: inB, gets: 1, leaver: 1, stage: inC, p2: true},
+		{name: "leave, copied ahead by the new backup, set+del", tabs: leaves, seq: leaveSeq, need: leaveNeed, kinds: "sd", pre: true, who: inC, gets: 1, leaver: 1, stage: inC, large: true, evict: 1},
 		{name: "two alone meet, A owns, backup", tabs: []tab{{members: inA, owner: 0}, {members: inB, owner: 1}, abAB}, seq: [4][]int{{0, 2}, {1, 2}}, kinds: "s", who: inB, gets: 1, strange: inAB, p2: true},
 		{name: "two alone meet, B owns, backup", tabs: []tab{{members: inA, owner: 0}, {members: inB, owner: 1}, abBA}, seq: [4][]int{{0, 2}, {1, 2}}, kinds: "ss", pre: true, who: inA, gets: 1, strange: inAB, p2: true},
 		{name: "two alone meet, then C owns, backup", tabs: []tab{{members: inA, owner: 0}, {members: inB, owner: 1}, abAB, ownCB}, seq: [4][]int{{0, 2, 3}, {1, 2, 3}, {3}}, kinds: "s", who: inB, gets: 0, joiner: inC, strange: inAB, p2: true},
@@ -105,6 +112,9 @@ func backupCrashCases() []scenario {
 		{name: "backup moves B->C, another key evicted, crash of the owner", tabs: []tab{ownAB, ownAC, bcBC}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: moved, kinds: "ss", pre: true, who: inA, gets: 0, floors: 2, crash: 1, p2: true},
 		{name: "join, another key evicted, crash of the new owner", tabs: []tab{abAB, ownCA, abBA}, seq: [4][]int{{0, 1, 2}, {0, 1, 2}, {1}}, need: joinNew, kinds: "ss", pre: true, who: inB, gets: 0, joiner: inC, floors: 2, crash: 3, p2: true},
 		{name: "join + crash of the new owner, no backup after it", tabs: []tab{abAB, ownCA, abB}, seq: [4][]int{{0, 1, 2}, {0, 1, 2}, {1}}, need: joinNew, kinds: "ss", pre: true, who: inB, gets: 1, joiner: inC, crash: 3, p2: true},
+		{name: "join, copied ahead by a backup, crash of the owner", tabs: []tab{knownAB, ownAC, bcCB}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: moved, kinds: "ss", pre: true, who: inAB, gets: 1, joiner: inC, stage: inC, crash: 1, p2: true},
+		{name: "join, copied ahead by the owner, crash of the old one", tabs: []tab{knownAB, ownCA, bcCB}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: moved, kinds: "ss", pre: true, who: inAB, gets: 1, joiner: inC, stage: inC, large: true, crash: 1, p2: true},
+		{name: "leave, copied ahead, crash of the new owner", tabs: []tab{ownAB, {members: inABC, owner: 1, backups: inC, leaving: inA}, bcBC, onlyC}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2, 3}}, need: [4][]need{nil, {nothing, hasLeft}, {nothing, hasLeft, hasCrashed}}, kinds: "ss", pre: true, who: inC, gets: 1, leaver: 1, stage: inC, crash: 2, p2: true},
 		{name: "the backup goes and comes, a message twice, crash", tabs: []tab{abAB, abA, abAB, onlyB}, seq: [4][]int{{0, 1, 2}, {0, 1, 2, 3}}, need: [4][]need{nil, {nothing, nothing, hasCrashed}}, kinds: "sd", who: inA, getWho: inB, evict: 1, dup: 1, crash: 1},
 		{name: "backup moves B->C, a message twice, crash, C takes", tabs: []tab{ownAB, ownAC, bcCB}, seq: [4][]int{{0, 1}, {0, 1, 2}, {0, 1, 2}}, need: moved, kinds: "ss", pre: true, who: inA, gets: 0, dup: 1, crash: 1, p2: true},
 		{name: "two backups, stable", tabs: []tab{ownABC}, seq: all(0), kinds: "ss", pre: true, who: inB, gets: 1, p2: true},

@@ -32,6 +32,7 @@ func cloneSlot(s *Slot, sh *Shared) Slot {
 		t.waiting = slices.Clone(t.waiting)
 		t.grants = slices.Clone(t.grants)
 		t.fetching = slices.Clone(t.fetching)
+		t.haves = slices.Clone(t.haves)
 		c.take = &t
 	}
 	c.askers = slices.Clone(s.askers)
@@ -103,7 +104,7 @@ var known = map[string]string{
 	"write":    "call id load result answer entry number wait resend",
 	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
-	"take":     "nonce waiting grants resend after collecting fetching alike",
+	"take":     "nonce waiting grants resend after collecting fetching haves",
 	"grant":    "from term spends taken have large content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",
@@ -111,11 +112,12 @@ var known = map[string]string{
 	"clearing": "call number cache gen prior asked gone first wait begun deadline resend after",
 	"Message":  "Kind Large Slot Nonce Digest Term Spends Taken Known Made Backed Prior Clears Have Floor Version Ref Generation Generations Members Content Wait",
 	"Spend":    "To Nonce First Backups",
+	"having":   "member have",
 	"repeat":   "at wait",
 	"syncing":  "nonce waiting alike freeing resend",
 	"handed":   "call deadline",
 	"window":   "low seen",
-	"Item":     "Ref Value Version Count Left Tombstone Negative",
+	"Item":     "Ref Value Version Count Left Tombstone Negative Short",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",
@@ -133,6 +135,7 @@ func TestCloneKnowsAllFields(t *testing.T) {
 		load{},
 		take{},
 		grant{},
+		having{},
 		asker{},
 		parked{},
 		repeat{},

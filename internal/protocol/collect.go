@@ -11,13 +11,17 @@ import (
 func (s *Slot) collect(now time.Duration, out *Out) bool {
 	t, mem := s.take, s.sh.Memory
 	own := t.gave(s.sh.Self)
+	if g := &t.grants; len(*g) == 1 && !own && (*g)[0].content == nil && (*g)[0].have == mem.Digest(s.num, cache.OwnedOnly) {
+		mem.RaiseFloor(s.num, (*g)[0].floor)
+		return true // what this node has does not count, but is the same
+	}
 	if !own {
 		mem.DropSlot(s.num, cache.OwnedOnly)
 	}
 	if len(t.grants) == 1 && !own && t.grants[0].content == nil {
 		g := &t.grants[0]
 		if g.have == mem.Digest(s.num, cache.StagedOnly) {
-			mem.Promote(s.num)
+			s.promote(g.have)
 			mem.RaiseFloor(s.num, g.floor)
 			return true
 		}
@@ -55,6 +59,7 @@ func (s *Slot) fetch(g *grant, all bool, out *Out) {
 // fetch is no longer wanted.
 func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now time.Duration, out *Out) bool {
 	if y := s.filling; y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser {
+		s.dropStaged(gone)
 		s.fillWith(items, now)
 		if last {
 			s.fill(out)
@@ -72,10 +77,7 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 			}
 		}
 	} else {
-		// A key whose staged entry is gone there may have a newer one instead.
-		for _, ref := range gone {
-			s.sh.Memory.Drop(ref, cache.StagedOnly)
-		}
+		s.dropStaged(gone)
 		s.putStaged(items, now)
 	}
 	if !last {
@@ -86,11 +88,30 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 		return true
 	}
 	if !f.All {
-		s.sh.Memory.Promote(s.num)
+		s.promote(t.grants[0].have)
 	}
 	s.raiseFloors()
 	s.collected(now, out)
 	return true
+}
+
+// promote makes what is staged this node's copy. Where that is not what it was
+// to be, since something did not fit or has expired, the floor says that
+// anything may have been there.
+func (s *Slot) promote(want cache.Digest) {
+	mem := s.sh.Memory
+	mem.Promote(s.num)
+	if mem.Digest(s.num, cache.OwnedOnly) != want {
+		mem.RaiseFloor(s.num, s.sh.Clock.Now())
+	}
+}
+
+// dropStaged drops what the giver does not have. A key of which it has another
+// entry comes with that.
+func (s *Slot) dropStaged(gone []cache.Ref) {
+	for _, ref := range gone {
+		s.sh.Memory.Drop(ref, cache.StagedOnly)
+	}
 }
 
 // merge takes over items of a giver, by version. Between two lineages, what is

@@ -80,6 +80,7 @@ func (e *encoder) items(list []Item) {
 		e.num(it.Count)
 		e.bit(it.Tombstone)
 		e.bit(it.Negative)
+		e.bit(it.Short)
 	}
 }
 
@@ -209,7 +210,12 @@ func (e *encoder) take(t *take) {
 	e.set(t.waiting)
 	e.bit(t.collecting)
 	e.set(t.fetching)
-	e.set(t.alike)
+	slices.SortFunc(t.haves, func(a, b having) int { return int(a.member) - int(b.member) })
+	e.num(uint64(len(t.haves)))
+	for _, h := range t.haves {
+		e.num(uint64(h.member))
+		e.digest(h.have)
+	}
 	slices.SortFunc(t.grants, func(a, b grant) int { return int(a.from) - int(b.from) })
 	e.num(uint64(len(t.grants)))
 	for i := range t.grants {
@@ -302,6 +308,7 @@ func (e *encoder) memory(m *memory) {
 			e.num(x.Generation)
 			e.bit(x.Tombstone)
 			e.bit(x.Negative)
+			e.bit(x.Short)
 		}
 	}
 	e.num(m.floor)

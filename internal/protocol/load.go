@@ -104,6 +104,8 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 		if r.Missing {
 			e.Tombstone, e.Negative, e.Value, e.Expires = true, true, nil, now+r.Recall
 		}
+		old, _ := sh.Memory.Peek(ref, cache.Owned)
+		e.Short = outlives(&old, &e)
 		w := &write{call: WriteCall{Ref: ref, Deadline: now}, id: l.id, result: true, answer: true, entry: e}
 		s.setWrite(k, w)
 		if !s.replicate(ref, w, now, out) {

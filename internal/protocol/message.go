@@ -13,11 +13,12 @@ type Kind uint8
 // two members. All are one-way, and all may be received twice.
 const (
 	// Take asks for a slot: Nonce, Digest, Clears, Taken, and Have, what the taker
-	// has staged.
+	// has staged, or else what its own copy is.
 	Take Kind = iota + 1
 	// Grant answers it: Nonce, Digest, Term, Made, Spends, Taken, Known, Backed,
 	// Have, Content (or Large), Floor, Version (the giver's clock), Wait, and
-	// Generations where the giver knows others than the taker did.
+	// Generations where the giver knows others than the taker did. Without a copy
+	// (and so a Term) Have is what the giver has staged.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
@@ -37,8 +38,8 @@ const (
 	Cleared
 	// Sync brings a backup to the owner's copy: Nonce, Digest, Term, Have, Floor,
 	// Version (the owner's clock), Generations, and Content. Without Content the
-	// backup has what Have stands for already, or fetches it (Large). To who is
-	// not a backup by the table it says that its copy is no longer needed.
+	// backup has what Have stands for already, or fetches it. To who is not a
+	// backup by the table it says that its copy is no longer needed.
 	Sync
 	// Synced answers it with its Nonce and Term, or without Term: with Known where
 	// the sender has heard of a higher one, and without where it has a copy that
@@ -66,7 +67,7 @@ func (k Kind) String() string {
 // Which fields count depends on Kind.
 type Message struct {
 	Kind        Kind
-	Large       bool // Grant, Sync: the content is fetched separately
+	Large       bool // Grant: the content is fetched separately
 	Slot        int
 	Nonce       uint64
 	Digest      uint64
@@ -108,6 +109,7 @@ type Item struct {
 	Left      time.Duration // of its time to live; 0: for ever
 	Tombstone bool
 	Negative  bool
+	Short     bool // see cache.Entry
 }
 
 // Envelope is a message and whom it is for.

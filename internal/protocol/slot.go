@@ -125,13 +125,7 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	if s.active && (s.owner != self && !s.sh.off.stop || stranger && !s.sh.off.stranger) {
 		s.deactivate(out)
 	}
-	for i := 0; i < len(s.stagers); {
-		if st := s.stagers[i]; !contains(t.Reach, st) || st == s.owner && contains(t.Active, st) {
-			s.stagers = without(s.stagers, st)
-			continue
-		}
-		i++
-	}
+	s.keepStagers(old)
 	s.resync()
 	s.forgetBackups(now, out)
 	if s.owner != self {

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -23,6 +24,20 @@ func (s *Slot) AddStager(m Member) bool {
 		s.stagers = append(s.stagers, m)
 	}
 	return true
+}
+
+// keepStagers forgets who copied this slot ahead for the table that has come: all
+// but those who are still joining, and those who are its backups now, until they
+// are up to date. Who copied it for another has to ask again.
+func (s *Slot) keepStagers(old *Table) {
+	if !s.active {
+		s.stagers = nil
+	}
+	t := s.table
+	s.stagers = slices.DeleteFunc(s.stagers, func(m Member) bool {
+		joins := contains(t.Reach, m) && !contains(t.Members, m)
+		return !joins && !contains(s.backups, m) && old.Digest != t.Digest
+	})
 }
 
 // stage sends a key's new state to those who copy the slot ahead.
@@ -85,13 +100,14 @@ func itemOf(it cache.Item, now time.Duration) Item {
 	return Item{
 		Ref: it.Ref, Value: it.Entry.Value, Version: it.Entry.Version, Count: it.Entry.Generation,
 		Left: left(it.Entry.Expires, now), Tombstone: it.Entry.Tombstone, Negative: it.Entry.Negative,
+		Short: it.Entry.Short,
 	}
 }
 
 func (it *Item) entry(kind cache.Kind, now time.Duration) cache.Entry {
 	return cache.Entry{
 		Kind: kind, Version: it.Version, Generation: it.Count, Value: it.Value,
-		Expires: until(it.Left, now), Tombstone: it.Tombstone, Negative: it.Negative,
+		Expires: until(it.Left, now), Tombstone: it.Tombstone, Negative: it.Negative, Short: it.Short,
 	}
 }
 

@@ -41,10 +41,7 @@ func sameMembers(a, b []Member) bool {
 
 // beginSync raises the term and sends the slot to its backups.
 func (s *Slot) beginSync(now time.Duration, out *Out) {
-	alike := s.synced // of a slot that is served, nothing has changed since
-	if s.take != nil {
-		alike = s.take.alike
-	}
+	alike := s.alike()
 	s.nonces++
 	s.raise(s.nonces)
 	s.sync = &syncing{nonce: s.nonces, waiting: slices.Clone(s.backups), alike: alike}
@@ -54,12 +51,30 @@ func (s *Slot) beginSync(now time.Duration, out *Out) {
 		}
 	}
 	s.sync.resend.start(now, s.sh.Resend)
-	s.sendSync(s.sync.waiting, now, out)
+	s.sendSync(s.sync.waiting, true, now, out)
 	s.goOnSync(now, out)
 }
 
-// sendSync sends the content too, to those who may not have the same already.
-func (s *Slot) sendSync(to []Member, now time.Duration, out *Out) {
+// alike lists who have this node's copy already, or most of it: those whose
+// digest says so, those who have had every write, and those who copy the slot
+// ahead.
+func (s *Slot) alike() []Member {
+	if s.take == nil {
+		return slices.Concat(s.synced, s.stagers)
+	}
+	var list []Member
+	have := s.sh.Memory.Digest(s.num, cache.OwnedOnly)
+	for _, h := range s.take.haves {
+		if h.have == have {
+			list = append(list, h.member)
+		}
+	}
+	return list
+}
+
+// sendSync sends a Sync, the first time with the content for those who may not
+// have it already, unless it is large: who does not have it then fetches it.
+func (s *Slot) sendSync(to []Member, first bool, now time.Duration, out *Out) {
 	if len(to) == 0 {
 		return
 	}
@@ -71,23 +86,27 @@ func (s *Slot) sendSync(to []Member, now time.Duration, out *Out) {
 	}
 	whole, listed := m, false
 	for _, b := range to {
-		if y.freeing || contains(y.alike, b) {
+		if !first || contains(y.alike, b) {
 			out.send(b, m)
 			continue
 		}
 		if !listed {
-			listed = true
-			whole.Content = s.Content(now)
-			size := 0
-			for i := range whole.Content {
-				size += whole.Content[i].size()
-			}
-			if size > sh.GrantBytes {
-				whole.Content, whole.Large = nil, true
-			}
+			whole.Content, listed = s.inline(now), true
 		}
 		out.send(b, whole)
 	}
+}
+
+// inline lists what this node has of the slot, if that fits into a message.
+func (s *Slot) inline(now time.Duration) []Item {
+	items, size := s.Content(now), 0
+	for i := range items {
+		size += items[i].size()
+	}
+	if size > s.sh.GrantBytes {
+		return nil
+	}
+	return items
 }
 
 // onSync makes this node's copy what the owner has, or gives it up.
@@ -132,13 +151,13 @@ func (s *Slot) onSync(from Member, m *Message, now time.Duration, out *Out) {
 	case len(m.Content) > 0 || m.Have.Count == 0:
 		mem.DropSlot(s.num, cache.StagedOnly)
 		s.fillWith(m.Content, now)
-	case !m.Large && s.term.held() && m.Have == mem.Digest(s.num, cache.OwnedOnly):
+	case s.term.held() && m.Have == mem.Digest(s.num, cache.OwnedOnly):
+		mem.DropSlot(s.num, cache.StagedOnly)
 		s.adopt(out)
 		return
-	case m.Large && m.Have == mem.Digest(s.num, cache.StagedOnly):
+	case m.Have == mem.Digest(s.num, cache.StagedOnly):
 	default:
-		mem.DropSlot(s.num, cache.StagedOnly)
-		out.Fetches = append(out.Fetches, Fetch{Slot: s.num, From: from, Nonce: m.Nonce, All: true})
+		out.Fetches = append(out.Fetches, Fetch{Slot: s.num, From: from, Nonce: m.Nonce})
 		return
 	}
 	s.fill(out)
@@ -164,7 +183,7 @@ func (s *Slot) fillWith(items []Item, now time.Duration) {
 // fill makes what is staged this backup's copy.
 func (s *Slot) fill(out *Out) {
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
-	s.sh.Memory.Promote(s.num)
+	s.promote(s.filling.Have)
 	s.adopt(out)
 }
 
@@ -219,7 +238,7 @@ func (s *Slot) goOnSync(now time.Duration, out *Out) {
 		old := slices.DeleteFunc(slices.Clone(s.copies), func(m Member) bool {
 			return contains(s.backups, m) || !contains(s.table.Members, m)
 		})
-		s.sendSync(old, now, out)
+		s.sendSync(old, false, now, out)
 		if !s.sh.off.release {
 			y.waiting = append(y.waiting, old...)
 		}
@@ -233,6 +252,7 @@ func (s *Slot) goOnSync(now time.Duration, out *Out) {
 func (s *Slot) endSync(now time.Duration, out *Out) {
 	s.sync = nil
 	s.synced, s.copies = s.backups, slices.Clone(s.backups)
+	s.stagers = slices.DeleteFunc(s.stagers, func(m Member) bool { return contains(s.backups, m) })
 	if s.take != nil {
 		s.activate(now, out)
 		return
@@ -245,6 +265,6 @@ func (s *Slot) endSync(now time.Duration, out *Out) {
 
 func (s *Slot) tickSync(now time.Duration, out *Out) {
 	if y := s.sync; y != nil && y.nonce != 0 && y.resend.due(now, s.sh.Resend) {
-		s.sendSync(y.waiting, now, out)
+		s.sendSync(y.waiting, false, now, out)
 	}
 }

@@ -19,7 +19,13 @@ type take struct {
 	// Once all have granted, grants are those that count.
 	collecting bool
 	fetching   []Member // whose content is still to come
-	alike      []Member // who have the same as this node is to have
+	haves      []having // what each giver has, or has staged
+}
+
+// having is what a member has of a slot.
+type having struct {
+	member Member
+	have   cache.Digest
 }
 
 // grant is what a member, or this node itself, had of the slot.
@@ -71,6 +77,9 @@ func (s *Slot) sendTakes(out *Out) {
 	m := Message{
 		Kind: Take, Slot: s.num, Nonce: t.nonce, Digest: s.table.Digest, Clears: s.sh.Generations.Digest(), Taken: s.taken,
 		Have: s.sh.Memory.Digest(s.num, cache.StagedOnly),
+	}
+	if m.Have.Count == 0 && s.term.held() {
+		m.Have = s.sh.Memory.Digest(s.num, cache.OwnedOnly)
 	}
 	for _, to := range t.waiting {
 		out.send(to, m)
@@ -176,16 +185,12 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	if s.term.held() {
 		g.Have = sh.Memory.Digest(s.num, cache.OwnedOnly)
 		if g.Have != m.Have {
-			g.Content = s.Content(now)
-			size := 0
-			for i := range g.Content {
-				size += g.Content[i].size()
-			}
-			if size > sh.GrantBytes {
-				g.Content, g.Large = nil, true
-			}
+			g.Content = s.inline(now)
+			g.Large = g.Content == nil && g.Have.Count > 0
 		}
 		s.spend(to, m)
+	} else {
+		g.Have = sh.Memory.Digest(s.num, cache.StagedOnly)
 	}
 	out.send(to, g)
 }
@@ -226,13 +231,10 @@ func (s *Slot) tryActivate(now time.Duration, out *Out) {
 		have: s.sh.Memory.Digest(s.num, cache.OwnedOnly),
 	})
 	s.known = t.newest()
-	all := t.counting(&s.sh.off)
-	t.grants = distinct(all, s.sh.Self)
-	if len(t.grants) == 1 {
-		for _, g := range all {
-			t.alike = append(t.alike, g.from)
-		}
+	for i := range t.grants {
+		t.haves = append(t.haves, having{t.grants[i].from, t.grants[i].have})
 	}
+	t.grants = distinct(t.counting(&s.sh.off), s.sh.Self)
 	if s.collect(now, out) {
 		s.collected(now, out)
 	}
@@ -312,7 +314,7 @@ func (s *Slot) onDone(from Member, m *Message, out *Out) {
 		return
 	}
 	s.answerHanded(out)
-	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly)
+	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly|cache.StagedOnly)
 	s.forget()
 	s.lost = false
 }

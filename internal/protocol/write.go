@@ -249,8 +249,16 @@ func (s *Slot) version(w *write, now time.Duration) {
 		e.Tombstone, e.Value = true, nil
 		e.Expires = max(now+sh.Tombstone, old.Expires)
 	}
+	e.Short = outlives(&old, &e)
 	w.entry = e
 	s.replicating++
+}
+
+// outlives tells whether what an entry takes the place of (or what that took the
+// place of) might have lived longer. Where a copy of it is left in another
+// lineage, the floor then keeps it from coming back.
+func outlives(old, e *cache.Entry) bool {
+	return e.Expires != 0 && old.Version != 0 && (old.Short || old.Expires == 0 || old.Expires > e.Expires)
 }
 
 // keep puts what a write has made into this node's copy, and tells whether it

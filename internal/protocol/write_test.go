@@ -110,6 +110,38 @@ func TestRevocationsAreSentAgain(t *testing.T) {
 	}
 }
 
+// What takes the place of something that could have lived longer says so, also
+// when it has been overwritten itself; and so do its copies.
+func TestShortLives(t *testing.T) {
+	n := serving(t, nil)
+	n.mem.RaiseFloor(0, 5)
+	for i, tt := range []struct {
+		ttl   time.Duration
+		short bool
+	}{{0, false}, {later, true}, {2 * later, true}, {0, false}, {4 * later, true}} {
+		var out Out
+		n.slot.revokeAll = 0
+		n.slot.Write(WriteCall{Call: 1, Ref: ref, Value: values[1], TTL: tt.ttl, Deadline: never}, now, &out)
+		if e, _ := n.mem.Peek(ref, cache.Owned); e.Short != tt.short || n.slot.Content(now)[0].Short != tt.short {
+			t.Errorf("write %d: short is %t, want %t", i, e.Short, tt.short)
+		}
+	}
+	for i, tt := range []struct {
+		first, second time.Duration
+		short         bool
+	}{{later, later, false}, {later, 2 * later, false}, {2 * later, later, true}} {
+		var out Out
+		n := serving(t, nil)
+		n.slot.revokeAll = 0
+		for _, ttl := range []time.Duration{tt.first, tt.second} {
+			n.slot.Write(WriteCall{Call: 1, Ref: ref, Value: values[1], TTL: ttl, Deadline: never}, now, &out)
+		}
+		if e, _ := n.mem.Peek(ref, cache.Owned); e.Short != tt.short {
+			t.Errorf("pair %d: short is %t, want %t", i, e.Short, tt.short)
+		}
+	}
+}
+
 func TestDeleteIsBroadcastAndRemembered(t *testing.T) {
 	n := serving(t, nil)
 	var out Out
