@@ -295,8 +295,10 @@ func (n *Node) onGossip(e gossip.Event) {
 	switch e.Kind {
 	case gossip.Joined, gossip.Updated:
 		n.members.learn(fromGossip, rec)
-	case gossip.Left, gossip.Failed:
-		n.members.depart(rec.ID, e.Kind == gossip.Left)
+	case gossip.Left:
+		n.members.depart(rec.ID, true)
+	case gossip.Failed:
+		n.doubt(rec.ID)
 	}
 }
 

@@ -43,6 +43,7 @@ type roster struct {
 type other struct {
 	record
 	gossiped bool          // gossip has named it
+	doubted  bool          // gossip takes it for dead, see doubt.go
 	until    time.Duration // when it is forgotten if gossip does not
 	met      bool          // may be in the table, see meet.go
 	meeting  bool          // is being asked
@@ -147,6 +148,9 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		}
 	}
 	o.gossiped = o.gossiped || src == fromGossip || src == fromProof && g.named
+	if src == fromGossip {
+		o.doubted = false
+	}
 	before := o.record
 	o.State = max(o.State, rec.State)
 	if src != fromOthers {
