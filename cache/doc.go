@@ -26,7 +26,7 @@
 // an entry too. When an owned entry or tombstone is evicted before its time,
 // the floor of its slot rises to its version: something at or below the floor
 // may have been here and is no longer known. What ends in time, is dropped or
-// cleared leaves the floor as it is.
+// cleared leaves the floor as it is (but see Remember).
 //
 // # Room
 //

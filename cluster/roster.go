@@ -37,6 +37,7 @@ type roster struct {
 	lost time.Duration
 
 	nextTick time.Duration
+	forgetAt time.Duration // when nobody is missed any longer
 }
 
 // other is another member.
@@ -81,7 +82,13 @@ const (
 	// and come back when its process or its network goes on.
 	remembered = 10 * time.Minute
 	maxGone    = 4096
-	rosterTick = 100 * time.Millisecond
+	// missedFor is how long a member may be away and find, when it comes back, that
+	// all deletions are known. Gossip looks for it as long.
+	missedFor = 24 * time.Hour
+	// missedAfter is how much longer they are remembered once it is back: until all
+	// has become one again.
+	missedAfter = time.Minute
+	rosterTick  = 100 * time.Millisecond
 )
 
 func newRoster(n *Node, self record) *roster {
@@ -412,10 +419,14 @@ func (r *roster) tick() {
 		}
 	}
 	for id, g := range r.gone {
+		if !g.inOrder && g.State >= active && now < g.at+missedFor {
+			r.forgetAt = now + missedAfter
+		}
 		if now >= g.at+remembered && (g.inOrder || g.State < active) {
 			delete(r.gone, id)
 		}
 	}
+	r.node.store.Remember(now < r.forgetAt)
 	r.settle(changed, false)
 }
 

@@ -164,7 +164,7 @@ func bare(nodes []*simNode) []*Node {
 // the cut is lifted, and nothing that was deleted or cleared meanwhile comes back.
 func TestSimSplit(t *testing.T) {
 	for _, one := range []int{3, 5} {
-		for _, lasts := range []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute} {
+		for _, lasts := range []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute, 25 * time.Minute} {
 			for _, cut := range []sim.Cut{sim.BlackHole, sim.Refuse} {
 				what := fmt.Sprintf("%d:%d for %v, cut %d", one, 6-one, lasts, cut)
 				t.Run(what, func(t *testing.T) {
