@@ -223,6 +223,9 @@ func (r *roster) settle(changed, stranger bool) {
 	for _, st := range steps {
 		r.node.act(st)
 	}
+	if len(steps) > 0 {
+		r.node.pings(nil)
+	}
 	for _, rec := range ask {
 		r.node.meetSoon(rec)
 	}

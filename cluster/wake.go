@@ -52,7 +52,7 @@ func (n *Node) watch(ctx context.Context) {
 		n.standing.seenAwake(now)
 		if n.cfg.Fence > 0 && now >= pinged+pingEvery-lookEvery/2 {
 			pinged = now
-			n.pings()
+			n.pings(nil)
 		}
 	}
 }
