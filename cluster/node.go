@@ -227,7 +227,7 @@ func (n *Node) openGossip(host string) error {
 	}
 	g, err := gossip.Start(gossip.Config{
 		ID: n.cfg.Name + "/" + strconv.FormatUint(uint64(n.id), 16), Bind: n.cfg.Bind, Advertise: advertise,
-		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport,
+		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport, Resolver: n.cfg.resolver,
 		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
 		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
 		OnEvent:    n.onGossip,
