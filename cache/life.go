@@ -41,9 +41,14 @@ func (s *shard) endOf(cacheNumber uint32, generation uint64, until time.Duration
 	return live
 }
 
-// bury removes a record that has ended.
+// bury removes a record that has ended. That of a deletion leaves its version in
+// the slot's floor, if Remember says so.
 func (s *shard) bury(r *record, e end) {
 	k := &s.held[r.kind()]
+	if e == expired && r.kind() == Owned && r.tombstone() && r.bits&bitNegative == 0 && s.store.remember.Load() {
+		sl := s.slot(r.hash)
+		sl.floor = max(sl.floor, r.version)
+	}
 	if e == cleared {
 		k.cleared++
 	} else {

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,6 +57,7 @@ type Store struct {
 	clock       func() time.Duration
 	odd         uint64 // at random, for spot
 	generations generations
+	remember    atomic.Bool      // see Remember
 	index       [kindCount]index // changed with the lock of the slot's shard only
 	hits        hits
 

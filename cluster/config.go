@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/peercache/peercache/gossip"
 	"github.com/peercache/peercache/internal/protocol"
 )
 
@@ -102,10 +103,11 @@ type Config struct {
 
 	// adjust changes what the slots have in common, for tests.
 	adjust func(*protocol.Shared)
-	// These three replace the network, for simulations. Nil: the real one.
+	// These four replace the network, for simulations. Nil: the real one.
 	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
+	resolver  gossip.Resolver
 	// stall is called by the goroutine that watches for the process being stopped,
 	// for tests: as long as it does not return, the node seems to be.
 	stall func()

@@ -228,7 +228,7 @@ func (n *Node) openGossip(host string) error {
 	}
 	g, err := gossip.Start(gossip.Config{
 		ID: n.cfg.Name + "/" + strconv.FormatUint(uint64(n.id), 16), Bind: n.cfg.Bind, Advertise: advertise,
-		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport,
+		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport, Resolver: n.cfg.resolver,
 		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
 		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
 		OnEvent:    n.onGossip,
@@ -296,8 +296,10 @@ func (n *Node) onGossip(e gossip.Event) {
 	switch e.Kind {
 	case gossip.Joined, gossip.Updated:
 		n.members.learn(fromGossip, rec)
-	case gossip.Left, gossip.Failed:
-		n.members.depart(rec.ID, e.Kind == gossip.Left)
+	case gossip.Left:
+		n.members.depart(rec.ID, true)
+	case gossip.Failed:
+		n.doubt(rec.ID)
 	}
 }
 
