@@ -271,7 +271,7 @@ func TestSimFenceSides(t *testing.T) {
 				t.Errorf("a GetMany on the smaller side: %v, %v", many, err)
 			}
 		}
-		waitAgreed(t, bare(three)...)
+		waitAgreed(t, onlyNodes(three)...)
 		gone := time.Since(begin)
 		if gone > 5*time.Second+FenceFor {
 			t.Errorf("the larger side served all after %v", gone)
@@ -309,7 +309,7 @@ func TestSimFenceCrash(t *testing.T) {
 		theirs := s.ownedBy(victim, "c", 20)
 		begin := time.Now()
 		s.kill(victim)
-		waitAgreed(t, bare(s.all())...)
+		waitAgreed(t, onlyNodes(s.all())...)
 		took := time.Since(begin)
 		if took < FenceFor || took > FenceFor+500*time.Millisecond {
 			t.Errorf("all was served after %v", took)

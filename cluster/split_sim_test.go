@@ -152,7 +152,7 @@ func (d *doomed) different() string {
 	return ""
 }
 
-func bare(nodes []*simNode) []*Node {
+func onlyNodes(nodes []*simNode) []*Node {
 	var list []*Node
 	for _, n := range nodes {
 		list = append(list, n.Node)
@@ -177,7 +177,7 @@ func TestSimSplit(t *testing.T) {
 							if lasts > 5*time.Second {
 								// Once each side is a cluster of its own, nothing fails.
 								for _, nodes := range d.nodes {
-									waitAgreed(t, bare(nodes)...)
+									waitAgreed(t, onlyNodes(nodes)...)
 									time.Sleep(max(s.near, 0)) // leases of the other side end
 									t.Logf("%d nodes went on by themselves after %v", len(nodes), time.Since(begin))
 									for i := range 100 {
