@@ -136,6 +136,8 @@ func search(sc *scenario, limit int) (res result) {
 	}
 	for len(level) > 0 && bad == 0 && seen.n < limit {
 		var next []place
+		r.nodes.deeper()
+		r.sent.deeper()
 		for i := range level {
 			at := level[i]
 			level[i].w = nil

@@ -56,7 +56,30 @@ type runner struct {
 	enc   encoder
 	steps []step
 	count counts
+	nodes shared[node]
+	sent  shared[packet]
 }
+
+// shared has what was made for the worlds of this depth and of the one before,
+// by hash, so that those which have equal nodes or packets have the same.
+type shared[T any] struct{ made, before map[uint64]*T }
+
+// one returns what is to stand for x.
+func (s *shared[T]) one(hash uint64, x *T) *T {
+	if s.made == nil {
+		return x // nobody has asked for it
+	}
+	if old := s.made[hash]; old != nil {
+		return old
+	}
+	if old := s.before[hash]; old != nil {
+		x = old
+	}
+	s.made[hash] = x
+	return x
+}
+
+func (s *shared[T]) deeper() { s.made, s.before = make(map[uint64]*T), s.made }
 
 // counts tell that a search was not in vain.
 type counts struct {
@@ -102,12 +125,13 @@ func (r *runner) finish(w *world) {
 		}
 		return 0
 	})
-	for _, n := range w.nodes {
+	for x, n := range w.nodes {
 		if n.dirty {
 			n.dirty = false
 			r.enc.b = r.enc.b[:0]
 			r.enc.node(n)
 			n.hash = r.enc.sum()
+			w.nodes[x] = r.nodes.one(n.hash, n)
 		}
 	}
 	w.check()
@@ -160,7 +184,7 @@ func (r *runner) send(w *world, p packet) {
 	e.num(p.nonce)
 	e.bit(p.all)
 	p.hash = e.sum()
-	w.packets = append(w.packets, &p)
+	w.packets = append(w.packets, r.sent.one(p.hash, &p))
 }
 
 // moot tells whether a packet can have no effect any longer.
