@@ -85,6 +85,8 @@ type Config struct {
 	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
+	// wall is the time of day, for simulations. Nil: the real one.
+	wall func() time.Time
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

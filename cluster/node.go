@@ -119,6 +119,9 @@ func newNode(cfg Config) (*Node, error) {
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),
 	}
+	if cfg.wall != nil {
+		n.clock.wall = cfg.wall
+	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.steps.New = func() any { return new(step) }
 	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }

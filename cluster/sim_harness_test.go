@@ -153,7 +153,7 @@ func (s *simulation) host() *sim.Host {
 func (s *simulation) config(name string, h *sim.Host, p *sim.Process, join []string) Config {
 	return Config{
 		Name: name, Bind: h.Addr() + simPort, Join: join, NearTTL: s.near, Secret: s.secret, Memory: 64 << 20, Logger: testLogger(name),
-		listen: p.Listen, dial: p.Dial,
+		listen: p.Listen, dial: p.Dial, wall: h.Now,
 		transport: func(bind string) (memberlist.Transport, error) {
 			t, err := p.Transport(bind)
 			if err != nil {
