@@ -11,8 +11,8 @@ import (
 type clock struct {
 	start time.Time
 	wall  func() time.Time // the time of day, which may be wrong and may jump
-	last  atomic.Uint64 // the newest version made or observed, but for those in far
-	far   atomic.Uint64 // the newest version made above one that is not followed
+	last  atomic.Uint64    // the newest version made or observed, but for those in far
+	far   atomic.Uint64    // the newest version made above one that is not followed
 }
 
 const (
