@@ -210,7 +210,7 @@ func (s *storm) kill(a *life, power bool) {
 	s.stormMu.Lock()
 	a.killed = s.log.now()
 	s.stormMu.Unlock()
-	s.kept.lossy(s.log.now())
+	s.kept.kill(s.log.now(), len(s.living())+1, s.plan.backups, s.torn.now())
 	s.drop(a.simNode)
 	if power {
 		a.host.Crash()

@@ -97,6 +97,18 @@ func (t *torn) during(in span) bool {
 	return slices.ContainsFunc(t.spans, func(s span) bool { return s.from < in.to && in.from < s.to })
 }
 
+// withClears tells whether one of the deeds is a Clear at a time at which it was
+// torn, in that same piece of a span.
+func (t *torn) withClears(in span, deeds []deed) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.ContainsFunc(t.spans, func(s span) bool {
+		return s.from < in.to && in.from < s.to && slices.ContainsFunc(deeds, func(d deed) bool {
+			return d.kind == clears_ && d.call < s.to && (d.open || s.from < d.ret)
+		})
+	})
+}
+
 // listen takes in whom a node drops, until the node is closed.
 func (s *storm) listen(a *life, events <-chan Event) {
 	for e := range events {
@@ -105,6 +117,7 @@ func (s *storm) listen(a *life, events <-chan Event) {
 		}
 		for _, b := range s.living() {
 			if b != a && b.Name() == e.Name && b.PeerAddr() == e.Peer && b.inTable() && s.up(a) {
+				s.kept.tear(s.log.now())
 				if s.torn.tear(e.Time.Sub(s.start)) {
 					s.say("torn: %s takes %s for dead", a.Name(), b.Name())
 				}
@@ -141,6 +154,7 @@ func (s *storm) watch(over <-chan struct{}) {
 			since[a] = now
 			for _, b := range lives {
 				if was, ok := since[b]; ok && now-was > time.Second && b.inTable() && !slices.Contains(a.members.view.Load().table.Members, b.id) {
+					s.kept.tear(now)
 					if s.torn.tear(now - watchEvery) {
 						s.say("torn: %s turned active without %s", a.Name(), b.Name())
 					}
@@ -150,6 +164,9 @@ func (s *storm) watch(over <-chan struct{}) {
 		if s.torn.now() && whole(lives) {
 			s.torn.mend(now + max(s.plan.near, 0))
 			s.say("whole again, %d nodes", len(lives))
+		}
+		if s.plan.backups > 0 && whole(lives) && backedUp(lives, s.plan.backups) {
+			s.kept.full()
 		}
 		if rounds%50 == 0 {
 			s.within(lives)
@@ -195,3 +212,6 @@ func (s *storm) within(lives []*life) {
 		}
 	}
 }
+
+// backedUp tells whether every slot has so many backups.
+func backedUp(_ []*life, backups int) bool { return backups == 0 }
