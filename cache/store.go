@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// Slots is the number of slots. An entry's slot is its hash modulo Slots.
-	Slots = 1 << 14
 	// MaxKey is the longest key in bytes.
 	MaxKey = 4 << 10
 	// MaxCaches is the number of caches; they are numbered from 0.

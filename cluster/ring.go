@@ -6,11 +6,13 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/golang/groupcache/consistenthash"
+
+	"github.com/peercache/peercache/cache"
 )
 
 const (
 	// slotCount is how many slots all keys are shared out over.
-	slotCount = 1 << 14
+	slotCount = cache.Slots
 
 	virtualNodes = 160
 	// A member's fill is fillNum/fillDen times the mean, rounded down.

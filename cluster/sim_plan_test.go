@@ -165,7 +165,7 @@ func newPlan(seed uint64) *plan {
 	if oneIn(r, 8) && !p.padded {
 		p.memory = 1 << 20
 	}
-	if oneIn(r, 60) {
+	if oneIn(r, 50) {
 		p.nodes, p.lasts, p.near = 30, min(p.lasts, 40*time.Second), time.Second
 	}
 	p.most = p.nodes

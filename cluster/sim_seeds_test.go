@@ -74,6 +74,16 @@ func (c *tallies) add(what string, n int) {
 	c.sums[what] += n
 }
 
+// most keeps the largest.
+func (c *tallies) most(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sums == nil {
+		c.sums = make(map[string]int)
+	}
+	c.sums[what] = max(c.sums[what], n)
+}
+
 func (c *tallies) String() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

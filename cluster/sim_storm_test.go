@@ -365,6 +365,8 @@ func (s *storm) report(t *testing.T) {
 	stormTotals.add("calls where P1 is promised", s.checked)
 	stormTotals.add("entries that had to be there", s.keptCount)
 	stormTotals.add("times torn", len(s.torn.spans))
+	stormTotals.most("longest until all agree, ms", int(s.agreedAfter.Milliseconds()))
+	stormTotals.most("longest until all answer the same, ms", int(s.sameAfter.Milliseconds()))
 	t.Logf("%d nodes, %d blows, %d calls (%v), %d of them where P1 is promised; torn %d times, for %v at most; healed after %v, the same answers after %v; %d entries had to be there",
 		s.plan.nodes, len(s.plan.strikes), s.log.count, ends, s.checked, len(s.torn.spans), s.torn.longest(forEver), s.agreedAfter, s.sameAfter, s.keptCount)
 }
