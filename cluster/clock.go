@@ -13,6 +13,8 @@ type clock struct {
 	wall  func() time.Time // the time of day, which may be wrong and may jump
 	last  atomic.Uint64    // the newest version made or observed, but for those in far
 	far   atomic.Uint64    // the newest version made above one that is not followed
+
+	faults faulty
 }
 
 const (
@@ -28,7 +30,7 @@ const (
 func newClock() *clock { return &clock{start: time.Now(), wall: time.Now} }
 
 // now is the time since the node's start, on Go's monotonic clock.
-func (c *clock) now() time.Duration { return time.Since(c.start) }
+func (c *clock) now() time.Duration { return c.faults.timer(time.Since(c.start), c) }
 
 func (c *clock) physical() uint64 { return uint64(max(c.wall().UnixMilli(), 0)) << counterBits }
 

@@ -87,6 +87,8 @@ type Config struct {
 	transport func(bind string) (memberlist.Transport, error)
 	// wall is the time of day, for simulations. Nil: the real one.
 	wall func() time.Time
+	// faults are what the node does wrong; nothing but in a build with that tag.
+	faults faulty
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with
