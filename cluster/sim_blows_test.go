@@ -46,8 +46,10 @@ func (s *storm) befall(k *strike) {
 		defer end()
 		s.sleep(k.lasts)
 	case jumps:
-		s.seats[k.seats[0]].host.JumpClock(k.ahead)
-		return
+		until := s.log.now() + k.lasts
+		for by := k.ahead; s.log.now() < until && s.sleep(k.every); by = -by {
+			s.seats[k.seats[0]].host.JumpClock(by)
+		}
 	}
 	if k.blow != joins {
 		defer s.say("over: %v", k)
@@ -65,6 +67,7 @@ func (s *storm) away(k *strike) {
 	}
 	if k.blow == leaves {
 		s.goodbye(a)
+		s.lateCalls(a, s.chance(k))
 	} else {
 		s.kill(a, k.power)
 	}

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,42 +17,67 @@ func (s *storm) chance(k *strike) *rand.Rand {
 	return rand.New(rand.NewPCG(s.seed, uint64(k.at)))
 }
 
-// bursts are when clients make their calls: half of them soon after something
-// has begun or ended to befall somebody, the others at any time.
-func (s *storm) bursts() []time.Duration {
+// burst is when all clients make calls for a while.
+type burst struct {
+	at    time.Duration
+	lasts time.Duration
+	vigil bool // it lasts from before something befalls somebody until after that
+}
+
+// A vigil is as long as it takes until a node that says nothing is taken for
+// dead and its slots are served elsewhere.
+const (
+	vigilBefore = 400 * time.Millisecond
+	vigilFor    = 5 * time.Second
+	burstFor    = 3 * time.Second
+	maxVigils   = 10
+)
+
+// bursts draws them: some around the moments at which something begins or ends
+// to befall somebody, some soon after, the others at any time.
+func (s *storm) bursts() []burst {
 	r := rand.New(rand.NewPCG(s.seed, 14))
 	var moments []time.Duration
 	for _, k := range s.plan.strikes {
 		moments = append(moments, k.at, k.at+k.lasts)
 	}
 	total := s.plan.lasts - s.faultsFrom
-	var list []time.Duration
+	var list []burst
 	for i := range s.plan.bursts {
-		at := time.Duration(r.Int64N(int64(total)))
+		b := burst{at: time.Duration(r.Int64N(int64(total))), lasts: burstFor}
 		if i%2 == 0 && len(moments) > 0 {
-			at = moments[r.IntN(len(moments))] + between(r, time.Millisecond, 6*time.Second)
+			b.at = moments[r.IntN(len(moments))] + between(r, time.Millisecond, 6*time.Second)
 		}
-		list = append(list, min(at, total))
+		list = append(list, b)
 	}
-	slices.Sort(list)
+	r.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
+	for _, at := range moments[:min(len(moments), maxVigils)] {
+		list = append(list, burst{at: max(at-vigilBefore, 0), lasts: vigilFor, vigil: true})
+	}
+	for i := range list {
+		list[i].at = min(list[i].at, total)
+	}
+	slices.SortStableFunc(list, func(a, b burst) int { return cmp.Compare(a.at, b.at) })
 	return list
 }
 
-const burstFor = 3 * time.Second
-
 // calls makes random calls, in bursts.
-func (s *storm) calls(id int, bursts []time.Duration) {
+func (s *storm) calls(id int, bursts []burst) {
 	r := rand.New(rand.NewPCG(s.seed, 100+uint64(id)))
-	for num, at := range bursts {
-		wait := s.faultsFrom + at + time.Duration(r.IntN(100))*time.Millisecond - s.log.now()
+	for num, b := range bursts {
+		wait := s.faultsFrom + b.at + time.Duration(r.IntN(100))*time.Millisecond - s.log.now()
 		select {
 		case <-s.over:
 			return
 		case <-time.After(max(wait, 0)):
 		}
-		for begun := s.log.now(); s.log.now()-begun < burstFor && r.IntN(24) > 0; {
-			s.call(id, num, r)
-			time.Sleep(between(r, 50*time.Microsecond, 50*time.Millisecond))
+		for begun := s.log.now(); s.log.now()-begun < b.lasts && (b.vigil || r.IntN(24) > 0); {
+			s.call(id, num, b.vigil, r)
+			pause := 50 * time.Microsecond
+			if b.vigil {
+				pause = 10 * time.Millisecond
+			}
+			time.Sleep(between(r, pause, 60*time.Millisecond))
 		}
 	}
 }
@@ -79,8 +105,10 @@ func (s *storm) pick(r *rand.Rand) *life {
 
 // keyOf draws one of the few hot keys of this burst or of one before, a warm
 // one, or one of many cold ones.
-func (s *storm) keyOf(num int, r *rand.Rand) string {
+func (s *storm) keyOf(num int, vigil bool, r *rand.Rand) string {
 	switch p := r.IntN(100); {
+	case vigil && p < 90:
+		return fmt.Sprintf("vigil%d/%d", r.IntN(4), num)
 	case p < 60:
 		return fmt.Sprintf("hot%d/%d", r.IntN(3), max(num-[]int{0, 0, 0, 1, 1, 2}[r.IntN(6)], 0))
 	case p < 85:
@@ -90,9 +118,9 @@ func (s *storm) keyOf(num int, r *rand.Rand) string {
 }
 
 // call makes a random call.
-func (s *storm) call(id, num int, r *rand.Rand) {
+func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 	a := s.pick(r)
-	key, key2 := s.keyOf(num, r), s.keyOf(num, r)
+	key, key2 := s.keyOf(num, vigil, r), s.keyOf(num, vigil, r)
 	what, pad, short := r.IntN(1000), r.IntN(30<<10), between(r, 5*time.Millisecond, 500*time.Millisecond)
 	limited := oneIn(r, 6)
 	if a == nil {
@@ -143,6 +171,28 @@ func (s *storm) call(id, num int, r *rand.Rand) {
 		d.err = cache.Clear(ctx)
 	}
 	s.ended(a, name+key, d, limit, d.err)
+}
+
+// lateCalls are those of an application that has not noticed that its node has
+// left: of keys that were in use just now, while others write them.
+func (s *storm) lateCalls(a *life, r *rand.Rand) {
+	const client = 99
+	for _, key := range s.log.recent("c") {
+		lives := s.living()
+		if len(lives) == 0 {
+			return
+		}
+		o := lives[r.IntN(len(lives))]
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		d := deed{client: client, node: o.Name(), kind: sets, value: fmt.Sprint(s.values.Add(1)), call: s.log.now()}
+		err := o.c.Set(ctx, key, []byte(d.value))
+		s.ended(o, "c/"+key, d, 100*time.Millisecond, err)
+		d = deed{client: client, node: a.Name(), call: s.log.now()}
+		got, err := a.c.Get(ctx, key)
+		d.value = s.text(got, err == nil)
+		s.ended(a, "c/"+key, d, 100*time.Millisecond, err)
+		cancel()
+	}
 }
 
 // text is what a value says, less its padding. One that is there, but empty, nobody has

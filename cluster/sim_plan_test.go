@@ -115,7 +115,7 @@ func (k *strike) String() string {
 	case slows:
 		s = fmt.Sprintf("all ways of %s are slower for %v, by %v and %v more, %d bytes a second", names, k.lasts, k.link.Latency, k.link.Jitter, k.link.Bandwidth)
 	case jumps:
-		s = fmt.Sprintf("the wall clock of %s jumps by %v", names, k.ahead)
+		s = fmt.Sprintf("the wall clock of %s jumps by %v and back, every %v for %v", names, k.ahead, k.every, k.lasts)
 	}
 	return fmt.Sprintf("at %v %s", k.at, s)
 }
@@ -263,7 +263,7 @@ func (p *plan) strike(r *rand.Rand) {
 				continue
 			}
 			k.seats = []int{r.IntN(p.nodes)}
-			k.ahead = skew(r)
+			k.ahead, k.every = skew(r), between(r, 200*time.Millisecond, 10*time.Second)
 		}
 		p.strikes = append(p.strikes, k)
 	}

@@ -68,6 +68,20 @@ func (c *chronicle) clear(cache string, d deed) {
 // cacheOf returns the cache of a key as the chronicle names it: "cache/key".
 func cacheOf(key string) string { return key[:strings.Index(key, "/")] }
 
+// recent lists the keys of a cache that were last used, few and each once.
+func (c *chronicle) recent(cache string) []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var list []string
+	for key, deeds := range c.byKey {
+		if cacheOf(key) == cache && c.start.Add(deeds[len(deeds)-1].ret+5*time.Second).After(time.Now()) {
+			list = append(list, key[len(cache)+1:])
+		}
+	}
+	slices.Sort(list)
+	return list[:min(len(list), 20)]
+}
+
 // keys lists all keys, in order.
 func (c *chronicle) keys() []string {
 	c.mu.Lock()
