@@ -186,6 +186,12 @@ func (p *plan) strike(r *rand.Rand) {
 		times[i] = time.Duration(r.Int64N(int64(p.lasts))).Round(time.Millisecond)
 	}
 	slices.Sort(times)
+	for i := range times[1:] {
+		if oneIn(r, 3) { // one comes shortly after another
+			times[i+1] = min(times[i]+between(r, time.Millisecond, time.Second), p.lasts-1)
+		}
+	}
+	slices.Sort(times)
 	free := make([]time.Duration, p.nodes) // from when on
 	for _, at := range times {
 		k := strike{blow: blow(r.IntN(int(blows))), at: at, cut: []sim.Cut{sim.BlackHole, sim.BlackHole, sim.Refuse}[r.IntN(3)]}

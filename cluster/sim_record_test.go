@@ -78,7 +78,11 @@ func (c *chronicle) recent(cache string) []string {
 			list = append(list, key[len(cache)+1:])
 		}
 	}
-	slices.Sort(list)
+	last := func(key string) time.Duration {
+		deeds := c.byKey[cache+"/"+key]
+		return deeds[len(deeds)-1].ret
+	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Or(cmp.Compare(last(b), last(a)), cmp.Compare(a, b)) })
 	return list[:min(len(list), 20)]
 }
 
