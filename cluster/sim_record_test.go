@@ -110,6 +110,13 @@ func (c *chronicle) on(key string) []deed {
 // span is from a time to before another.
 type span struct{ from, to time.Duration }
 
+func (s span) String() string {
+	if s.to == forEver {
+		return fmt.Sprintf("after %v", s.from)
+	}
+	return fmt.Sprintf("between %v and %v", s.from, s.to)
+}
+
 // unknown is the state of a key at the beginning of a stretch of which nothing
 // is known.
 const unknown = "?"

@@ -101,7 +101,7 @@ func (s *storm) verdict() {
 	keys := s.someKeys()
 	var differ string
 	if !s.await(sameWithin, func() bool { differ = s.differ(lives, keys); return differ == "" }) {
-		s.wrong("P3", "not all nodes give the same answers within %v: %s", sameWithin, differ)
+		s.wrong("P3", "not all nodes give the same answers within %v: %s%s", sameWithin, differ, s.state())
 	}
 	s.sameAfter = s.log.now() - begun
 	s.noneAlive(lives[0], keys)
@@ -265,7 +265,7 @@ func (s *storm) judge(t *testing.T) {
 	stretches := s.torn.stretches()
 	s.checked = s.log.within(stretches)
 	for key, in := range s.log.stale(t, stretches) {
-		s.wrong("P1", "%s was read wrongly between %v and %v:\n%s", key, in.from, in.to, s.log.tail(key, in.to, 40))
+		s.wrong("P1", "%s was read wrongly %v:\n%s", key, in, s.log.tail(key, in.to, 40))
 	}
 	for key, d := range s.log.invented() {
 		s.wrong("P1", "%s: at %v %s was found at %s, which nobody had set:\n%s", key, d.call, d.value, d.node, s.log.tail(key, d.ret, 20))
