@@ -30,6 +30,7 @@ type simulation struct {
 	links   func() sim.Link // what every way to and from a new host is like, if not nil
 
 	wantsFaults bool         // errors are counted, not reported
+	quiet       bool         // says nothing where nothing is wrong
 	faults      atomic.Int64 // how many
 
 	mu    sync.RWMutex // guards nodes
@@ -70,7 +71,7 @@ func simulate(t *testing.T, seed uint64, link sim.Link, f func(s *simulation)) *
 		s.errorf("%s: a stale read:\n%s", key, s.history.tail(key, 40))
 	}
 	simTotals.add(took, time.Since(begin), s.history.calls())
-	if !s.wantsFaults {
+	if !s.wantsFaults && !s.quiet {
 		t.Logf("seed %d: %v of virtual time in %v, %d random calls", seed,
 			took.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), s.history.calls())
 	}
