@@ -20,21 +20,21 @@ func (s *storm) befall(k *strike) {
 	s.sleep(s.faultsFrom + k.at - s.log.now())
 	s.say("%v", k)
 	switch k.blow {
-	case crash, leaves:
+	case blowCrash, blowLeave:
 		s.away(k)
-	case joins:
+	case blowJoin:
 		s.launch(s.seat(k.seats[0], s.chance(k)))
-	case freeze:
+	case blowFreeze:
 		s.freezes(k)
-	case split, flap:
+	case blowSplit, blowFlap:
 		s.cuts(k)
-	case breaks:
+	case blowBreak:
 		s.breaks(k)
-	case loses:
+	case blowLoss:
 		_, end := s.during(func(_, _ string, l *sim.Link) { l.Loss = 1 - (1-l.Loss)*(1-k.loss) })
 		defer end()
 		s.sleep(k.lasts)
-	case slows:
+	case blowSlow:
 		host := s.seats[k.seats[0]].host.Name()
 		_, end := s.during(func(from, to string, l *sim.Link) {
 			if from == host || to == host {
@@ -45,13 +45,13 @@ func (s *storm) befall(k *strike) {
 		})
 		defer end()
 		s.sleep(k.lasts)
-	case jumps:
+	case blowJump:
 		until := s.log.now() + k.lasts
 		for by := k.ahead; s.log.now() < until && s.sleep(k.every); by = -by {
 			s.seats[k.seats[0]].host.JumpClock(by)
 		}
 	}
-	if k.blow != joins {
+	if k.blow != blowJoin {
 		defer s.say("over: %v", k)
 	}
 }
@@ -65,7 +65,7 @@ func (s *storm) away(k *strike) {
 	if !s.up(a) {
 		return
 	}
-	if k.blow == leaves {
+	if k.blow == blowLeave {
 		s.goodbye(a)
 		s.lateCalls(a, s.chance(k))
 	} else {
@@ -81,7 +81,7 @@ func (s *storm) away(k *strike) {
 		addr = s.newAddr()
 		s.stormMu.Unlock()
 	}
-	if k.power && k.blow == crash || k.moved {
+	if k.power && k.blow == blowCrash || k.moved {
 		st.host.Restart(addr)
 	}
 	s.launch(st)
@@ -117,7 +117,7 @@ func (s *storm) cuts(k *strike) {
 		}
 	})
 	defer end()
-	if k.blow == split {
+	if k.blow == blowSplit {
 		s.sleep(k.lasts)
 		return
 	}

@@ -44,17 +44,17 @@ type plan struct {
 type blow uint8
 
 const (
-	crash  blow = iota // of a process or of a host, and its restart
-	leaves             // in order, and comes back
-	joins              // one that was not there before
-	freeze             // and thaws
-	split              // the network is cut between one side and the other
-	flap               // the same, again and again
-	breaks             // all streams between two hosts are reset, several times
-	loses              // packets and segments, everywhere
-	slows              // all ways of one host
-	jumps              // a wall clock does
-	blows              // how many there are
+	blowCrash  blow = iota // of a process or of a host, and its restart
+	blowLeave              // in order, and comes back
+	blowJoin               // one that was not there before
+	blowFreeze             // and thaws
+	blowSplit              // the network is cut between one side and the other
+	blowFlap               // the same, again and again
+	blowBreak              // all streams between two hosts are reset, several times
+	blowLoss               // packets and segments, everywhere
+	blowSlow               // all ways of one host
+	blowJump               // a wall clock does
+	blows                  // how many there are
 )
 
 // strike is one of them. It begins at a time, and what it does ends some time
@@ -96,33 +96,33 @@ func (k *strike) String() string {
 	}
 	s := ""
 	switch k.blow {
-	case crash:
+	case blowCrash:
 		s = map[bool]string{true: "the host of " + names + " loses its power", false: names + " is killed"}[k.power] + back
-	case leaves:
+	case blowLeave:
 		s = names + " leaves in order" + back
-	case joins:
+	case blowJoin:
 		s = names + " joins"
-	case freeze:
+	case blowFreeze:
 		s = fmt.Sprintf("%s is frozen for %v", names, k.lasts)
-	case split:
+	case blowSplit:
 		s = fmt.Sprintf("%s is cut off from the others for %v, %s %s", names, k.lasts, cut, way)
-	case flap:
+	case blowFlap:
 		s = fmt.Sprintf("%s is cut off from the others and not, every %v for %v, %s %s", names, k.every, k.lasts, cut, way)
-	case breaks:
+	case blowBreak:
 		s = fmt.Sprintf("the streams between %s break every %v for %v", names, k.every, k.lasts)
-	case loses:
+	case blowLoss:
 		s = fmt.Sprintf("%.0f%% is lost everywhere for %v", 100*k.loss, k.lasts)
-	case slows:
+	case blowSlow:
 		s = fmt.Sprintf("all ways of %s are slower for %v, by %v and %v more, %d bytes a second", names, k.lasts, k.link.Latency, k.link.Jitter, k.link.Bandwidth)
-	case jumps:
+	case blowJump:
 		s = fmt.Sprintf("the wall clock of %s jumps by %v and back, every %v for %v", names, k.ahead, k.every, k.lasts)
 	}
 	return fmt.Sprintf("at %v %s", k.at, s)
 }
 
 func (p *plan) String() string {
-	s := fmt.Sprintf("%d nodes with %d backups, near copies for %v, %d MiB; secret %v, uneven links %v, wrong clocks %v, long values %v; starting %s; %d clients, %d bursts of calls, %v of faults:",
-		p.nodes, p.backups, p.near, p.memory>>20, p.secret, p.uneven, p.skewed, p.padded,
+	s := fmt.Sprintf("%d nodes with %d backups, near copies for %v, %d KiB; secret %v, uneven links %v, wrong clocks %v, long values %v; starting %s; %d clients, %d bursts of calls, %v of faults:",
+		p.nodes, p.backups, p.near, p.memory>>10, p.secret, p.uneven, p.skewed, p.padded,
 		map[bool]string{true: "all together", false: "one by one"}[p.together], p.clients, p.bursts, p.lasts)
 	for i := range p.strikes {
 		s += "\n  " + p.strikes[i].String()
@@ -163,7 +163,7 @@ func newPlan(seed uint64) *plan {
 		p.lasts = time.Duration(*simMinutes * float64(time.Minute))
 	}
 	if oneIn(r, 8) && !p.padded {
-		p.memory = 1 << 20
+		p.memory = 96 << 10
 	}
 	if oneIn(r, 50) {
 		p.nodes, p.lasts, p.near = 30, min(p.lasts, 40*time.Second), time.Second
@@ -216,7 +216,7 @@ func (p *plan) strike(r *rand.Rand) {
 			return true
 		}
 		switch k.blow {
-		case crash, leaves:
+		case blowCrash, blowLeave:
 			k.lasts = between(r, 10*time.Millisecond, min(time.Minute, p.lasts))
 			k.power, k.moved, k.never = oneIn(r, 3), oneIn(r, 3), oneIn(r, 6)
 			if !one() {
@@ -226,20 +226,20 @@ func (p *plan) strike(r *rand.Rand) {
 			if k.never {
 				free[k.seats[0]] = math.MaxInt64
 			}
-		case joins:
+		case blowJoin:
 			if p.most > p.nodes+3 || p.nodes == 30 {
 				continue
 			}
 			k.seats = []int{p.most}
 			p.most++
 			free = append(free, at+5*time.Second)
-		case freeze:
+		case blowFreeze:
 			k.lasts = between(r, time.Second, 90*time.Second)
 			if !one() {
 				continue
 			}
 			free[k.seats[0]] = at + k.lasts
-		case split, flap:
+		case blowSplit, blowFlap:
 			k.every = between(r, 100*time.Millisecond, 10*time.Second)
 			if p.nodes < 2 {
 				continue
@@ -250,21 +250,21 @@ func (p *plan) strike(r *rand.Rand) {
 			}
 			k.seats = r.Perm(p.nodes)[:side]
 			slices.Sort(k.seats)
-		case breaks:
+		case blowBreak:
 			k.every = between(r, 20*time.Millisecond, time.Second)
 			k.lasts = min(k.lasts, 20*time.Second)
 			if p.nodes < 2 {
 				continue
 			}
 			k.seats = r.Perm(p.nodes)[:2]
-		case loses:
+		case blowLoss:
 			k.loss = 0.3 * r.Float64() * r.Float64()
-		case slows:
+		case blowSlow:
 			k.seats = []int{r.IntN(p.nodes)}
 			k.link.Latency = between(r, time.Millisecond, 300*time.Millisecond)
 			k.link.Jitter = k.link.Latency
 			k.link.Bandwidth = int(between(r, 1<<20, 64<<20))
-		case jumps:
+		case blowJump:
 			if !p.skewed {
 				continue
 			}

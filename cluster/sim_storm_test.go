@@ -184,7 +184,7 @@ func (s *storm) launch(st *seat) *life {
 	n := s.startOn(st.host, st.name, join, func(c *Config) {
 		c.NearTTL, c.Memory, c.Backups = s.plan.near, s.plan.memory, s.plan.backups
 		if c.Memory < 64<<20 {
-			c.MaxValue = 4 << 10
+			c.MaxValue = 1 << 10
 		}
 		if s.plan.secret {
 			c.Secret = "a secret of the simulation"
