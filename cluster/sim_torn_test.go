@@ -163,6 +163,7 @@ func (s *storm) watch(over <-chan struct{}) {
 		}
 		if s.torn.now() && whole(lives) {
 			s.torn.mend(now + max(s.plan.near, 0))
+			s.kept.tear(now)
 			s.say("whole again, %d nodes", len(lives))
 		}
 		if s.plan.backups > 0 && whole(lives) && backedUp(lives, s.plan.backups) {

@@ -213,12 +213,11 @@ const mostly = 0.75
 
 // noneGone checks that no entry of keep is lost.
 func (s *storm) noneGone(lives []*life) {
-	s.kept.mu.Lock()
-	defer s.kept.mu.Unlock()
 	if s.plan.memory < 64<<20 { // entries are evicted
 		return
 	}
 	var sure, tried []string
+	s.kept.mu.Lock()
 	for key, at := range s.kept.acked {
 		switch {
 		case at > max(s.kept.after, s.kept.torn):
@@ -227,10 +226,12 @@ func (s *storm) noneGone(lives []*life) {
 			tried = append(tried, key)
 		}
 	}
+	limit := max(s.kept.after, s.kept.torn)
+	s.kept.mu.Unlock() // before anything waits: in a bubble time stands still while a lock is waited for
 	s.keptCount = len(sure)
 	for _, a := range lives {
 		if gone := s.gone(a, sure); len(gone) > 0 {
-			s.wrong("P2", "%d of %d entries are lost at %s, for instance %v (nothing may be that was acknowledged after %v)", len(gone), len(sure), a.Name(), gone[:min(len(gone), 5)], max(s.kept.after, s.kept.torn))
+			s.wrong("P2", "%d of %d entries are lost at %s, for instance %v (nothing may be that was acknowledged after %v)", len(gone), len(sure), a.Name(), gone[:min(len(gone), 5)], limit)
 		}
 		gone := s.gone(a, tried)
 		if len(tried) >= 40 && float64(len(gone)) > (1-mostly)*float64(len(tried)) {
@@ -253,7 +254,10 @@ func (s *storm) gone(a *life, keys []string) []string {
 	var gone []string
 	for _, key := range keys {
 		if string(got[key]) != key {
-			gone = append(gone, fmt.Sprintf("%s of %v", key, s.kept.acked[key]))
+			s.kept.mu.Lock()
+			at := s.kept.acked[key]
+			s.kept.mu.Unlock()
+			gone = append(gone, fmt.Sprintf("%s of %v", key, at))
 		}
 	}
 	return gone
