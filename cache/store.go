@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	// Slots is the number of slots. An entry's slot is its hash modulo Slots.
-	Slots = 1 << 15
 	// MaxKey is the longest key in bytes.
 	MaxKey = 4 << 10
 	// MaxCaches is the number of caches; they are numbered from 0.

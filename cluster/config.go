@@ -111,6 +111,10 @@ type Config struct {
 	// stall is called by the goroutine that watches for the process being stopped,
 	// for tests: as long as it does not return, the node seems to be.
 	stall func()
+	// wall is the time of day, for simulations. Nil: the real one.
+	wall func() time.Time
+	// faults are what the node does wrong; nothing but in a build with that tag.
+	faults faulty
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

@@ -109,7 +109,7 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 // takeAgain tells whether all slots are to be taken again because of a member:
 // once is enough. It is called with mu held.
 func (r *roster) takeAgain(o *other, stranger bool) bool {
-	if !stranger || o.stranger {
+	if !stranger || o.stranger || r.node.cfg.faults.has(noStrangers) {
 		return false
 	}
 	o.stranger = true

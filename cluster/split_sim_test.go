@@ -14,8 +14,8 @@ import (
 // What a cluster may take after a cut is lifted: to agree on its members, and then
 // on every key.
 const (
-	agreeWithin = 30 * time.Second
-	keysWithin  = 10 * time.Second
+	membersWithin = 30 * time.Second
+	keysWithin    = 10 * time.Second
 )
 
 // doomed is a cluster of six that is going to be cut apart, and what became of its
@@ -104,13 +104,13 @@ func (d *doomed) healed(what string) {
 			agreed = agreed && len(n.members.view.Load().table.Active) == len(d.all()) &&
 				n.members.view.Load().table.Digest == d.all()[0].members.view.Load().table.Digest
 		}
-		if since := time.Since(begin); agreed || since > 2*agreeWithin {
+		if since := time.Since(begin); agreed || since > 2*membersWithin {
 			members = since
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if members > agreeWithin {
+	if members > membersWithin {
 		d.errorf("%s: all agreed on the members after %v: %+v", what, members, d.all()[0].Members())
 	}
 	bad := ""
