@@ -19,7 +19,7 @@ var simMinutes = flag.Float64("sim.minutes", 0, "how long the faults of TestSim 
 const storms = 10
 
 // maxBackups is the most that a plan gives each entry.
-const maxBackups = 0
+const maxBackups = 2
 
 // A plan is all that is chosen from a seed before anything runs: what the
 // cluster is like, and what befalls it when.
