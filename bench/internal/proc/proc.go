@@ -17,7 +17,6 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -46,6 +45,9 @@ type Options struct {
 	Name string
 	// CPU, if not nil, is the only processor that the child runs on.
 	CPU *int
+	// OwnNetwork gives the child a network that nobody else is on (Linux, where
+	// the system allows it).
+	OwnNetwork bool
 }
 
 // Child is a process that was started in a role. Its methods may be called from
@@ -75,7 +77,7 @@ func Start(role string, o Options) (*Child, error) {
 	if o.CPU != nil {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", cpuVar, *o.CPU))
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attributes(o.OwnNetwork)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("proc: %w", err)
