@@ -51,7 +51,12 @@ func table(rows []report.Row) *report.Table {
 			}
 			return ""
 		}},
-		{"callers", func(r *report.Row) string { return number(float64(r.Callers)) }},
+		{"callers", func(r *report.Row) string {
+			if r.Callers == 0 {
+				return ""
+			}
+			return fmt.Sprint(r.Callers)
+		}},
 		{"ops/s", func(r *report.Row) string { return number(r.Ops) }},
 		{"ratio", func(r *report.Row) string { return number(r.Ratio) }},
 		{"p50 µs", func(r *report.Row) string { return number(r.P50) }},

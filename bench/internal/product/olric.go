@@ -27,7 +27,6 @@ func openOlric(ctx context.Context, p Place, others []json.RawMessage) (*Part, e
 	cfg.MemberlistConfig.BindAddr, cfg.MemberlistConfig.BindPort = "127.0.0.1", ports[1]
 	cfg.MemberlistConfig.AdvertiseAddr, cfg.MemberlistConfig.AdvertisePort = "127.0.0.1", ports[1]
 	cfg.LogLevel, cfg.LogOutput = config.LogLevelError, io.Discard
-	cfg.MemberlistConfig.LogOutput = io.Discard
 	cfg.ReplicaCount = 1 + p.Backups
 	cfg.WriteQuorum = cfg.ReplicaCount
 	cfg.TriggerBalancerInterval = time.Second
