@@ -8,9 +8,6 @@ import (
 	"github.com/peercache/peercache/bench/internal/trace"
 )
 
-// share is the part of all entries that there is room for.
-const share = 10
-
 // ratio counts hits with room for a tenth of the bytes of all entries. The first
 // quarter of each trace fills the cache and is not counted. Nothing is timed, and
 // most of it comes out the same each time, so it is done once.
@@ -30,8 +27,7 @@ func ratio(ctx context.Context, r *Run) error {
 		traces = append(traces, t)
 	}
 	for _, t := range traces {
-		entries, bytes := t.All()
-		room := trace.Room{Bytes: bytes / share, Entries: entries / share, Cost: t.Cost}
+		room := t.Room()
 		for _, c := range trace.Caches() {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -53,11 +49,16 @@ func hitRatio(t *trace.Trace, room trace.Room, c trace.Cache) (float64, error) {
 		return 0, err
 	}
 	defer end()
-	hits, first := 0, len(t.Asks)/4
+	hits, all := 0, 0
 	for i, e := range t.Asks {
-		if hit := ask(e); hit && i >= first {
+		hit := ask(e)
+		if i < len(t.Asks)/4 || (t.Counted != nil && !t.Counted(e)) {
+			continue
+		}
+		all++
+		if hit {
 			hits++
 		}
 	}
-	return float64(hits) / float64(len(t.Asks)-first), nil
+	return float64(hits) / float64(max(all, 1)), nil
 }

@@ -30,7 +30,7 @@ func Glimpse(ctx context.Context) (*Trace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	t := &Trace{Name: "Glimpse (LIRS)", Size: fixed}
+	t := &Trace{Name: "Glimpse (LIRS), 40 %", Part: 0.4, Size: fixed}
 	lines := bufio.NewScanner(z)
 	for lines.Scan() {
 		n, err := strconv.ParseUint(strings.TrimSpace(lines.Text()), 10, 32)

@@ -14,39 +14,46 @@ type Trace struct {
 	Asks []uint32
 	// Keys is how many entries the room is a part of. 0: all that are asked for.
 	Keys int
+	// Part is how much of them there is room for.
+	Part float64
+	// Counted tells whether a get of an entry counts. Nil: all do.
+	Counted func(entry uint32) bool
 	// Size returns how many bytes an entry's value has.
 	Size func(entry uint32) int
 }
 
-// All returns how many entries the room is a part of, and what they cost
-// together.
-func (t *Trace) All() (entries int, total int64) {
+// Room returns what a cache may hold of it.
+func (t *Trace) Room() Room {
+	entries, total := t.Keys, int64(0)
 	if t.Keys > 0 {
-		return t.Keys, int64(t.Keys) * t.Cost(0)
-	}
-	seen := make(map[uint32]struct{})
-	for _, e := range t.Asks {
-		if _, ok := seen[e]; !ok {
-			seen[e] = struct{}{}
-			total += t.Cost(e)
+		total = int64(t.Keys) * t.Cost(0)
+	} else {
+		seen := make(map[uint32]struct{})
+		for _, e := range t.Asks {
+			if _, ok := seen[e]; !ok {
+				seen[e] = struct{}{}
+				total += t.Cost(e)
+			}
 		}
+		entries = len(seen)
 	}
-	return len(seen), total
+	return Room{Bytes: int64(float64(total) * t.Part), Entries: int(float64(entries) * t.Part), Cost: t.Cost}
 }
 
 func fixed(uint32) int { return load.ValueLen }
 
 const (
-	keys = 100_000
+	keys  = 100_000
+	tenth = 0.1
 	// skew is the exponent with which LRU finds three in four draws with room for
 	// a tenth of the keys.
-	skew = 1.09
+	skew = 1.01
 )
 
 // Zipf are draws by Zipf's law.
 func Zipf(draws int) *Trace {
 	next := zipf(1)
-	t := &Trace{Name: "Zipf", Keys: keys, Size: fixed}
+	t := &Trace{Name: "Zipf", Keys: keys, Part: tenth, Size: fixed}
 	for range draws {
 		t.Asks = append(t.Asks, next())
 	}
@@ -54,16 +61,14 @@ func Zipf(draws int) *Trace {
 }
 
 // Scans are the same with runs of keys in between that are asked for once each:
-// one in six in all.
+// one in five in all. They do not count, but what they push out does.
 func Scans(draws int) *Trace {
-	const every, long = 30_000, 5_000
+	const every, long = 20_000, 4_000
 	next := zipf(2)
-	t := &Trace{Name: "Zipf with scans", Keys: keys, Size: fixed}
-	fresh := uint32(keys)
+	t := &Trace{Name: "Zipf with scans", Keys: keys, Part: tenth, Size: fixed, Counted: func(e uint32) bool { return e < keys }}
 	for i := range draws {
 		if i%every < long {
-			fresh++
-			t.Asks = append(t.Asks, fresh)
+			t.Asks = append(t.Asks, keys+uint32(i))
 			continue
 		}
 		t.Asks = append(t.Asks, next())
@@ -76,7 +81,7 @@ func Scans(draws int) *Trace {
 func Drifting(draws int) *Trace {
 	rnd := rand.New(rand.NewPCG(3, 2))
 	z := rand.NewZipf(rnd, skew, 1, keys-1)
-	t := &Trace{Name: "drifting Zipf", Keys: keys, Size: fixed}
+	t := &Trace{Name: "drifting Zipf", Keys: keys, Part: tenth, Size: fixed}
 	for i := range draws {
 		t.Asks = append(t.Asks, uint32(z.Uint64())+uint32(i/driftEvery))
 	}
@@ -97,7 +102,7 @@ func zipf(seed uint64) func() uint32 {
 func Sessions(draws int, shop *load.Shop) *Trace {
 	const visitors, pages = 2_000, 12 // at a time; of a visit, on average
 	rnd := rand.New(rand.NewPCG(4, 2))
-	t := &Trace{Name: "sessions from the samples", Size: func(e uint32) int { return shop.Size(int(e)) }}
+	t := &Trace{Name: "sessions from the samples", Part: tenth, Size: func(e uint32) int { return shop.Size(int(e)) }}
 	next := uint32(0)
 	fresh := func() uint32 { next++; return next }
 	here := make([]uint32, visitors)
