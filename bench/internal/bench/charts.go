@@ -24,7 +24,7 @@ func Charts(dir string, rows []report.Row) error {
 		place                    func(report.Row) string
 		value                    func(report.Row) float64
 	}{
-		{"local", "local", "A hit in the own process", "million gets a second", goroutines, func(r report.Row) float64 { return r.Ops / 1e6 }},
+		{"local", "local", "A hit in the own process, by goroutines", "million gets a second", goroutines, func(r report.Row) float64 { return r.Ops / 1e6 }},
 		{"ratio", "ratio", "Hit ratio with room for a tenth", "hits per get", kase, figure("hit_ratio")},
 		{"remote", "remote", "A get from another process", "gets a second", callers, ops},
 		{"remote", "remote-p99", "A get from another process, 99th percentile", "µs", callers, func(r report.Row) float64 { return r.P99 }},
@@ -44,7 +44,7 @@ func Charts(dir string, rows []report.Row) error {
 	return growthCharts(dir, rows)
 }
 
-func goroutines(r report.Row) string { return fmt.Sprintf("%d goroutines", r.Callers) }
+func goroutines(r report.Row) string { return fmt.Sprintf("%d at a time", r.Callers) }
 
 // onlyOne is the case, for rows of one caller.
 func onlyOne(r report.Row) string {
@@ -102,7 +102,7 @@ func growthCharts(dir string, rows []report.Row) error {
 	}{
 		{"growth-messages", "Messages by the number of nodes", "messages per call", []string{"get_messages", "set_messages", "delete_messages", "clear_messages"}},
 		{"growth-bytes", "Bytes on the wire by the number of nodes", "bytes", []string{"get_bytes", "set_bytes", "delete_bytes", "clear_bytes", "gossip_bytes_per_second_per_node"}},
-		{"growth-time", "Times by the number of nodes", "ms", []string{"table_ms", "take_ms", "join_ms", "start_ms"}},
+		{"growth-time", "Times by the number of nodes", "ms", []string{"table_ms", "take_ms", "join_ms", "join_everyone_ms"}},
 	} {
 		var x []float64
 		for _, r := range rows {

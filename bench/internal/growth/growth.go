@@ -20,24 +20,16 @@ import (
 
 // The questions that the process answers.
 const (
-	DoStart = "start" // Start: Started
+	DoStart = "start" // Start: nothing
+	DoJoin  = "join"  // time.Duration, its bound: Joined
 	DoCost  = "cost"  // Calls: Cost
 	DoIdle  = "idle"  // time.Duration: bytes a second of all nodes
-	DoJoin  = "join"  // nothing: Joined
 )
 
-// Start says how many nodes to start.
+// Start says how to start.
 type Start struct {
-	Nodes int `json:"nodes"`
 	// Own says that the process has a network of its own.
 	Own bool `json:"own"`
-	// Within bounds the start.
-	Within time.Duration `json:"within"`
-}
-
-// Started is what starting took.
-type Started struct {
-	Took time.Duration `json:"took"` // until all nodes served
 }
 
 // Calls says what to call.
@@ -57,8 +49,10 @@ type Cost struct {
 
 // Joined is what one more node took.
 type Joined struct {
-	All  time.Duration `json:"all"`  // from its start until it served its slots
-	Take time.Duration `json:"take"` // from when they were its own
+	Nodes    int           `json:"nodes"`    // with it
+	Serving  time.Duration `json:"serving"`  // from its start until it served its slots
+	Take     time.Duration `json:"take"`     // of that, from when they were its own
+	Everyone time.Duration `json:"everyone"` // until all knew it and served theirs
 }
 
 const memory = 32 << 20
@@ -86,54 +80,36 @@ func New() (map[string]proc.Handler, func()) {
 		DoStart: proc.Handle(p.start),
 		DoCost:  proc.Handle(p.cost),
 		DoIdle:  proc.Handle(p.idle),
-		DoJoin:  proc.Handle(func(struct{}) (Joined, error) { return p.join() }),
+		DoJoin:  proc.Handle(p.join),
 	}, end
 }
 
-func (p *process) start(s Start) (Started, error) {
+func (p *process) start(s Start) (any, error) {
 	if s.Own {
-		if err := loopbackUp(); err != nil {
-			return Started{}, err
-		}
+		return nil, loopbackUp()
 	}
-	began := time.Now()
-	if err := p.add(s.Nodes); err != nil {
-		return Started{}, err
-	}
-	for time.Since(began) < s.Within {
-		if p.served() == nil {
-			return Started{Took: time.Since(began)}, nil
-		}
-		time.Sleep(10 * time.Millisecond) // a measurement, not a test
-	}
-	return Started{}, fmt.Errorf("%d nodes do not all serve after %v: %w", s.Nodes, s.Within, p.served())
+	return nil, nil
 }
 
-// add starts nodes. All join the first, at the same time.
-func (p *process) add(count int) error {
-	first := len(p.nodes)
-	for i := range count {
-		cfg := cluster.Config{
-			Name: fmt.Sprintf("n%d", first+i), Memory: memory, MaxValue: 64 << 10, NearTTL: -1, Backups: -1,
-		}
-		if len(p.nodes) > 0 {
-			cfg.Join = []string{p.nodes[0].GossipAddr()}
-		}
-		n, err := cluster.Start(context.Background(), cfg)
-		if err != nil {
-			return err
-		}
-		p.nodes = append(p.nodes, n)
-		c, err := cluster.NewCache(n, "growth", cluster.Options[[]byte]{})
-		if err != nil {
-			return err
-		}
-		p.caches = append(p.caches, c)
-		if len(p.nodes) == 1 {
-			<-n.Active()
-		}
+// add starts one more node, which joins the first.
+func (p *process) add() (*cluster.Node, error) {
+	cfg := cluster.Config{
+		Name: fmt.Sprintf("n%d", len(p.nodes)), Memory: memory, MaxValue: 64 << 10, NearTTL: -1, Backups: -1,
 	}
-	return nil
+	if len(p.nodes) > 0 {
+		cfg.Join = []string{p.nodes[0].GossipAddr()}
+	}
+	n, err := cluster.Start(context.Background(), cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.nodes = append(p.nodes, n)
+	c, err := cluster.NewCache(n, "growth", cluster.Options[[]byte]{})
+	if err != nil {
+		return nil, err
+	}
+	p.caches = append(p.caches, c)
+	return n, nil
 }
 
 func (p *process) served() error {
@@ -225,25 +201,30 @@ func (p *process) messages() uint64 {
 	return sum
 }
 
-func (p *process) join() (Joined, error) {
-	const within = time.Minute
+// join adds a node and looks how long it takes, until within is over.
+func (p *process) join(within time.Duration) (Joined, error) {
 	began := time.Now()
-	if err := p.add(1); err != nil {
+	n, err := p.add()
+	if err != nil {
 		return Joined{}, err
 	}
-	n := p.nodes[len(p.nodes)-1]
+	j := Joined{Nodes: len(p.nodes)}
 	var owned time.Time
-	for time.Since(began) < within {
-		s := n.Stats()
-		if s.SlotsOwned > 0 && owned.IsZero() {
-			owned = time.Now()
+	for ; time.Since(began) < within; time.Sleep(time.Millisecond) { // a measurement, not a test
+		if s := n.Stats(); j.Serving == 0 && s.SlotsOwned > 0 {
+			if owned.IsZero() {
+				owned = time.Now()
+			}
+			if s.SlotsActive == s.SlotsOwned {
+				j.Serving, j.Take = time.Since(began), time.Since(owned)
+			}
 		}
-		if s.SlotsOwned > 0 && s.SlotsActive == s.SlotsOwned {
-			return Joined{All: time.Since(began), Take: time.Since(owned)}, nil
+		if j.Serving > 0 && p.served() == nil {
+			j.Everyone = time.Since(began)
+			return j, nil
 		}
-		time.Sleep(time.Millisecond)
 	}
-	return Joined{}, fmt.Errorf("growth: the newcomer does not serve after %v", within)
+	return j, fmt.Errorf("with %d nodes not all serve after %v: %w", len(p.nodes), within, p.served())
 }
 
 // sent returns how many bytes the loopback interface has sent.

@@ -22,6 +22,7 @@ const (
 func startNode(name string, join ...string) (*cluster.Node, error) {
 	n, err := cluster.Start(context.Background(), cluster.Config{
 		Name: name, Join: join, Memory: memory, NearTTL: cluster.MaxNearTTL, Backups: -1,
+		RequestTimeout: readyFor, // both nodes share the processors with 64 callers
 	})
 	if err != nil {
 		return nil, err
