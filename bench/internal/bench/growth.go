@@ -55,7 +55,12 @@ func growth(ctx context.Context, r *Run) error {
 			}
 			var j nodes.Joined
 			if err := ask(ctx, c, nodes.DoJoin, joinFor, &j, 2*joinFor); err != nil {
-				return err
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				r.Note("%d nodes and more are left out: %v", n, err)
+				r.tables(ctx)
+				return nil
 			}
 			last = append(last, joinTime{millis(j.Serving), millis(j.Take), millis(j.Everyone)})
 			last = last[max(len(last)-joinsKept, 0):]
@@ -100,11 +105,16 @@ func (r *Run) grown(ctx context.Context, c *proc.Child, n int, joins []joinTime)
 		}
 	}
 	figures := map[string]float64{"nodes": float64(n), "gossip_bytes_per_second_per_node": idle / float64(n)}
-	for op, formula := range map[string]float64{
+	others := float64(n - 1)
+	for _, f := range []struct {
+		op      string
+		formula float64
+	}{
 		// As docs/protocol.md has it, for a key that another node owns, without
 		// near copies and backups. A revocation and a clear are answered.
-		"get": 1, "set": 1, "delete": 1 + 2*float64(n-1), "clear": 2 * float64(n-1),
+		{"set", 1}, {"get", 1}, {"delete", 1 + 2*others}, {"clear", 2 * others},
 	} {
+		op, formula := f.op, f.formula
 		if n == 1 {
 			formula = 0
 		}
