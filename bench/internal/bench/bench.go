@@ -20,6 +20,8 @@ type Options struct {
 	Rounds int
 	// Time is how long a product is measured in a round.
 	Time time.Duration
+	// Warm is how long it is called before that. 0: a fifth of Time.
+	Warm time.Duration
 	// Quick leaves out what takes long: fewer entries, fewer nodes.
 	Quick bool
 	// Only names the products to measure, by a part of their names. Empty: all.

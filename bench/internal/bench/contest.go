@@ -29,6 +29,10 @@ func (r *Run) contest(ctx context.Context, field []*entrant, callers []int) erro
 	for _, e := range field {
 		e.got = make(map[int][]measured)
 	}
+	t := load.Task{For: r.Time, Warm: r.Warm}
+	if t.Warm == 0 {
+		t.Warm = r.Time / 5
+	}
 	for round := range r.Rounds {
 		r.Log("round %d of %d", round+1, r.Rounds)
 		turn := slices.Clone(field)
@@ -40,7 +44,8 @@ func (r *Run) contest(ctx context.Context, field []*entrant, callers []int) erro
 				if e.gone {
 					continue
 				}
-				m, err := e.run(ctx, load.Task{Callers: n, For: r.Time, Warm: r.Time / 5})
+				t.Callers = n
+				m, err := e.run(ctx, t)
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
 				}

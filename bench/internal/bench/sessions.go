@@ -27,7 +27,7 @@ func sessions(ctx context.Context, r *Run) error {
 	work := member.Work{Name: "sessions", Kind: member.Sessions, Keys: count}
 	var field []*entrant
 	var placed []*deployment
-	for _, name := range []string{product.Peercache, product.RedisRueidis, product.RedisGoRedis, product.GroupcacheGo, product.Olric} {
+	for _, name := range []string{product.Peercache, product.RedisRueidis, product.GroupcacheGo, product.Olric} {
 		p := rival(name, false)
 		l := layout{clients: 3, near: true, sessions: count, callers: perClient}
 		own := ""
@@ -45,7 +45,8 @@ func sessions(ctx context.Context, r *Run) error {
 			field, placed = append(field, e), append(placed, d)
 		}
 	}
-	r.Time *= 3
+	r.Time *= 4
+	r.Warm = r.Time // near copies of the last round have ended, and are fetched anew
 	callers := []int{perClient}
 	if err := r.contest(ctx, field, callers); err != nil {
 		return err

@@ -2,9 +2,12 @@ package proc
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 )
 
 // Handler answers one kind of question.
@@ -45,15 +48,35 @@ func Serve(roles map[string]Role) error {
 	if end != nil {
 		defer end()
 	}
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, maxLine)
+	questions := make(chan []byte)
+	var failed error // of reading; read when questions is closed
+	go func() {      // ends with stdin
+		defer close(questions)
+		lines := bufio.NewScanner(os.Stdin)
+		lines.Buffer(nil, maxLine)
+		for lines.Scan() {
+			questions <- bytes.Clone(lines.Bytes())
+		}
+		failed = lines.Err()
+	}()
 	out := json.NewEncoder(os.Stdout)
-	for lines.Scan() {
-		if err := out.Encode(respond(handlers, lines.Bytes())); err != nil {
-			return fmt.Errorf("proc: answering: %w", err)
+	for q := range questions {
+		answered := make(chan answer, 1)
+		go func() { answered <- respond(handlers, q) }() // ends with the handler, or the process
+		select {
+		case a := <-answered:
+			if err := out.Encode(a); err != nil {
+				return fmt.Errorf("proc: answering: %w", err)
+			}
+		case <-questions: // nothing is asked before the answer: the parent is gone
+			select {
+			case <-answered:
+			case <-time.After(stopFor / 4):
+			}
+			return errors.New("proc: the parent has not waited for an answer")
 		}
 	}
-	return lines.Err()
+	return failed
 }
 
 func respond(handlers map[string]Handler, line []byte) answer {
