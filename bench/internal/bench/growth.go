@@ -23,7 +23,7 @@ func newGrowth() (map[string]proc.Handler, func()) { return nodes.New() }
 const (
 	// growFor bounds the growing, and joinFor a node's join. Where the machine is
 	// too slow for that, larger clusters are left out.
-	growFor = 3 * time.Minute
+	growFor = 150 * time.Second
 	joinFor = time.Minute
 )
 

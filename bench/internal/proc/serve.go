@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// endFor is how long a child may take to clean up when its parent is gone.
+const endFor = 10 * time.Second
+
 // Handler answers one kind of question.
 type Handler func(with json.RawMessage) (any, error)
 
@@ -58,6 +61,8 @@ func Serve(roles map[string]Role) error {
 			questions <- bytes.Clone(lines.Bytes())
 		}
 		failed = lines.Err()
+		// Whatever hangs then, the process does not outlive its parent for long.
+		time.AfterFunc(endFor, func() { os.Exit(1) })
 	}()
 	out := json.NewEncoder(os.Stdout)
 	for q := range questions {
