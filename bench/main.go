@@ -37,6 +37,7 @@ type options struct {
 	which  string
 	out    string
 	atMost time.Duration
+	prof   string
 }
 
 func run() error {
@@ -49,6 +50,7 @@ func run() error {
 	flag.BoolVar(&o.Backups, "backups", true, "measure peercache with a backup of each entry as well, if it can have one")
 	flag.StringVar(&o.out, "out", "results", "the `folder` that latest.json, latest.md and the charts are written to")
 	flag.DurationVar(&o.atMost, "at-most", 40*time.Minute, "give up after this time")
+	flag.StringVar(&o.prof, "profiles", "", "write a CPU profile of each process into this `folder`")
 	flag.Parse()
 	o.Quick = *quick
 	if o.Rounds == 0 {
@@ -69,6 +71,14 @@ func run() error {
 	chosen, err := choose(o.which)
 	if err != nil {
 		return err
+	}
+	if o.prof != "" {
+		if err := os.MkdirAll(o.prof, 0o755); err != nil {
+			return err
+		}
+		if err := os.Setenv(proc.ProfilesVar, o.prof); err != nil { // the children inherit it
+			return err
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -28,13 +28,14 @@ func newSessions(ctx context.Context, p *product.Part, w Work) (*work, error) {
 	}); err != nil {
 		return nil, err
 	}
+	tokens := load.Keys(0, w.Keys)
 	draws := load.ZipfDraws(w.Keys, 1<<20, 1)
 	var next atomic.Uint64
 	next.Store(uint64(w.Share) * 7919)
 	var asked, missed atomic.Uint64
 	call := func(ctx context.Context, rnd *rand.Rand) (time.Time, error) {
 		i := int(draws[next.Add(1)%uint64(len(draws))])
-		token := load.Key(i)
+		token := tokens[i]
 		switch r := rnd.IntN(100); {
 		case r < 95:
 			began := time.Now()

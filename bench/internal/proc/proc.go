@@ -23,6 +23,7 @@ import (
 const (
 	roleVar = "PEERCACHE_BENCH_ROLE"
 	cpuVar  = "PEERCACHE_BENCH_CPU"
+	nameVar = "PEERCACHE_BENCH_NAME"
 
 	maxLine = 64 << 20 // bytes
 	// stopFor is how long a child may take to end by itself.
@@ -73,7 +74,7 @@ func Start(role string, o Options) (*Child, error) {
 		return nil, fmt.Errorf("proc: %w", err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	cmd.Env = append(os.Environ(), roleVar+"="+role, nameVar+"="+o.Name)
 	if o.CPU != nil {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", cpuVar, *o.CPU))
 	}

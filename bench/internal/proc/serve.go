@@ -47,6 +47,11 @@ func Serve(roles map[string]Role) error {
 	if !ok {
 		return fmt.Errorf("proc: there is no role %q", name)
 	}
+	stop, err := profile(os.Getenv(ProfilesVar), os.Getenv(nameVar))
+	if err != nil {
+		return err
+	}
+	defer stop()
 	handlers, end := role()
 	if end != nil {
 		defer end()
