@@ -78,13 +78,14 @@ func Lines(file, title, xUnit, unit string, x []float64, list []Series) error {
 	p.X.Label.Text = xUnit
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = at(x), plot.LogTicks{Prec: -1}
-	drawn := false
+	least, most := math.Inf(1), 0.0
 	colors := shades(list)
 	for i, s := range list {
 		var points plotter.XYs
 		for j, v := range s.Values {
 			if v > 0 && !math.IsNaN(v) {
 				points = append(points, plotter.XY{X: x[j], Y: v})
+				least, most = min(least, v), max(most, v)
 			}
 		}
 		if len(points) == 0 {
@@ -97,11 +98,13 @@ func Lines(file, title, xUnit, unit string, x []float64, list []Series) error {
 		line.Color, line.Width, dots.Color = colors[i], vg.Points(2), colors[i]
 		p.Add(line, dots)
 		p.names.Add(s.Name, line, dots)
-		drawn = true
 	}
-	if !drawn {
+	if most == 0 {
 		return nil
 	}
+	// Where all values are the same there would be no room, or room below zero.
+	p.X.Min, p.X.Max = slices.Min(x)/1.2, slices.Max(x)*1.2
+	p.Y.Min, p.Y.Max = least/1.5, most*1.5
 	return save(p, file)
 }
 

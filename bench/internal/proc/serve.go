@@ -51,11 +51,11 @@ func Serve(roles map[string]Role) error {
 	if err != nil {
 		return err
 	}
-	defer stop()
 	handlers, end := role()
 	if end != nil {
 		defer end()
 	}
+	defer stop() // before the end, which may take longer than the parent waits
 	questions := make(chan []byte)
 	var failed error // of reading; read when questions is closed
 	go func() {      // ends with stdin
