@@ -68,7 +68,7 @@ func group(rows []report.Row, bench string, place func(report.Row) string, value
 			continue
 		}
 		name := r.Product
-		if r.TLS {
+		if r.Secure() {
 			name += ", TLS"
 		}
 		if at != r.Case && r.Case != "" {

@@ -103,7 +103,7 @@ func (e *entrant) row(callers int, base *entrant) report.Row {
 		}
 	}
 	row := report.Row{
-		Product: e.name, Case: e.kase, TLS: e.tls, Callers: callers, Rounds: len(ops),
+		Product: e.name, Case: e.kase, TLS: &e.tls, Callers: callers, Rounds: len(ops),
 		Ops: report.Median(ops), Ratio: report.Median(ratio), CPU: report.Median(cpu), Allocs: new(float64),
 		P50: report.Median(p50), P99: report.Median(p99), P999: report.Median(p999),
 	}

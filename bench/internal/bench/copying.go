@@ -81,8 +81,9 @@ func copyRow(what string, f node.Fill, secret string, list []node.Moved) report.
 		all = append(all, float64(m.All)/float64(time.Millisecond))
 		count = append(count, n)
 	}
+	secure := secret != ""
 	return report.Row{
-		Product: product.Peercache, TLS: secret != "", Case: fmt.Sprintf("%s, values of %d bytes", what, f.Size), Rounds: len(list),
+		Product: product.Peercache, TLS: &secure, Case: fmt.Sprintf("%s, values of %d bytes", what, f.Size), Rounds: len(list),
 		Ops: report.Median(rate),
 		Figures: map[string]float64{
 			"mb_per_second": report.Median(mb), "whole_ms": report.Median(all), "copied_entries": report.Median(count),

@@ -49,7 +49,7 @@ func hits(ctx context.Context, r *Run) error {
 	}
 	for _, row := range rows(field, find(field, local.Base, "", false), callers) {
 		row.P50, row.P99, row.P999 = 0, 0, 0 // single gets are not timed
-		row.CPU = 0
+		row.CPU, row.TLS = 0, nil            // there is nothing to encrypt
 		row.Figures = map[string]float64{"ns_per_get": 1e9 / row.Ops}
 		r.Add(row)
 	}

@@ -46,7 +46,7 @@ func table(rows []report.Row) *report.Table {
 		{"product", func(r *report.Row) string { return r.Product }},
 		{"case", func(r *report.Row) string { return r.Case }},
 		{"TLS", func(r *report.Row) string {
-			if r.TLS {
+			if r.Secure() {
 				return "1.3"
 			}
 			return ""

@@ -20,10 +20,10 @@ func TestNumber(t *testing.T) {
 }
 
 func testRows() []report.Row {
-	allocs := 1.5
+	allocs, secure := 1.5, true
 	return []report.Row{
 		{Bench: "remote", Product: "floor", Callers: 1, Ops: 1000, Ratio: 1, Rounds: 5},
-		{Bench: "remote", Product: "peercache", TLS: true, Callers: 1, Ops: 900, Ratio: 0.9, Allocs: &allocs, Rounds: 5},
+		{Bench: "remote", Product: "peercache", TLS: &secure, Callers: 1, Ops: 900, Ratio: 0.9, Allocs: &allocs, Rounds: 5},
 		{Bench: "growth", Product: "peercache", Case: "3 nodes", Figures: map[string]float64{"nodes": 3, "get_messages": 1}},
 		{Bench: "growth", Product: "peercache", Case: "10 nodes", Figures: map[string]float64{"nodes": 10, "get_messages": 1}},
 	}

@@ -17,7 +17,7 @@ type Row struct {
 	// Case is the setting, where callers and TLS do not say it all.
 	Case    string  `json:"case,omitempty"`
 	Callers int     `json:"callers,omitempty"`
-	TLS     bool    `json:"tls,omitempty"`
+	TLS     *bool   `json:"tls,omitempty"`
 	Ops     float64 `json:"ops_per_second,omitempty"`
 	// Ratio is the rate divided by that of the bench's base in the same round.
 	Ratio float64 `json:"ratio,omitempty"`
@@ -33,6 +33,9 @@ type Row struct {
 	// Figures are what only this bench has, by name with the unit at its end.
 	Figures map[string]float64 `json:"figures,omitempty"`
 }
+
+// Secure tells whether the row is of a product with TLS.
+func (r *Row) Secure() bool { return r.TLS != nil && *r.TLS }
 
 // WriteFile writes v as JSON. An empty path is nowhere.
 func WriteFile(path string, v any) error {
