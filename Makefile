@@ -6,23 +6,27 @@ SEARCH_TIMEOUT ?= 12h
 SEARCH_MAX ?= 3000000
 COHERENCE_FOR ?= 60s
 SEEDS ?= 100
+# Virtual minutes of faults in each run of TestSim (0: as its seed says); real
+# minutes of make chaos (0: every trial once).
 MINUTES ?= 0
 FUZZTIME ?= 30s
 
 .PHONY: test
 test: ## everything that has to be green
 	$(GO) vet ./...
-	$(GO) vet -tags faults ./cluster
+	$(GO) vet -tags faults,fewslots ./cluster ./internal/wire
 	cd bench && $(GO) vet ./...
 	$(GO) test -race -count=1 -timeout 14m $$($(GO) list ./... | grep -v /internal/chaos)
 	cd bench && $(GO) test -race -count=1 ./...
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
 	$(GO) test -tags faults -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules' ./cluster
+	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.seeds 200
+	$(GO) test -tags faults,fewslots -count=1 -timeout 4m -v -run 'TestSimFindsFaults' ./cluster
 	$(GO) test -count=1 -v ./internal/chaos # alone: its processes need the processors
 
 .PHONY: sim
 sim: ## whole clusters in simulation, SEEDS scenarios of each kind
-	$(GO) test -count=1 -timeout 4h -v -run TestSim ./cluster -sim.seeds $(SEEDS)
+	$(GO) test -tags fewslots -count=1 -timeout 24h -v -run TestSim ./cluster -sim.seeds $(SEEDS) -sim.minutes $(MINUTES)
 
 .PHONY: chaos
 chaos: ## real processes are killed, stopped, restarted and cut apart for MINUTES

@@ -27,7 +27,8 @@
 // the floor of its slot rises to its version: something at or below the floor
 // may have been here and is no longer known. So it does when an owned entry ends
 // in time that took the place of one that could have lived longer (Entry.Short).
-// What else ends in time, is dropped or cleared leaves the floor as it is.
+// What else ends in time, is dropped or cleared leaves the floor as it is (but see
+// Remember).
 //
 // # Room
 //

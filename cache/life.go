@@ -41,17 +41,22 @@ func (s *shard) endOf(cacheNumber uint32, generation uint64, until time.Duration
 	return live
 }
 
-// bury removes a record that has ended.
+// bury removes a record that has ended. That of an owned entry leaves its version
+// in the slot's floor where an older one may be left elsewhere: what took the
+// place of something that could have lived longer, and a deletion, if Remember
+// says so.
 func (s *shard) bury(r *record, e end) {
 	k := &s.held[r.kind()]
 	if e == cleared {
 		k.cleared++
-	} else {
-		k.expirations++
-		if r.kind() == Owned && r.bits&bitShort != 0 {
-			sl := s.slot(r.hash)
-			sl.floor = max(sl.floor, r.version)
-		}
+		s.remove(r)
+		return
+	}
+	k.expirations++
+	deletion := r.tombstone() && r.bits&bitNegative == 0
+	if r.kind() == Owned && (r.bits&bitShort != 0 || deletion && s.store.remember.Load()) {
+		sl := s.slot(r.hash)
+		sl.floor = max(sl.floor, r.version)
 	}
 	s.remove(r)
 }

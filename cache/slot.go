@@ -149,6 +149,11 @@ func (s *Store) Floor(slot int) uint64 {
 	return sl.floor
 }
 
+// Remember says whether somebody may come back who has not heard of deletions:
+// then those whose tombstones expire raise their slot's floor, so that what was
+// deleted does not come back with it.
+func (s *Store) Remember(on bool) { s.remember.Store(on) }
+
 // RaiseFloor raises a slot's floor to a version, and never lowers it.
 func (s *Store) RaiseFloor(slot int, version uint64) {
 	sh, sl := s.lockSlot(slot)

@@ -230,3 +230,29 @@ func TestShortEntriesRaiseTheFloor(t *testing.T) {
 		t.Error("what is promoted has forgotten that it is short")
 	}
 }
+
+// A deletion that has expired leaves its version in the floor while somebody may
+// come back who has not heard of it.
+func TestRemember(t *testing.T) {
+	s, clock := open(t, Config{})
+	for i, e := range []Entry{
+		{Version: 10, Tombstone: true, Expires: 1500},
+		{Version: 11, Tombstone: true, Negative: true, Expires: 1500},
+		{Version: 12, Kind: Near, LeaseEnd: 1500},
+		{Version: 13, Expires: 1500, Value: []byte("v")},
+	} {
+		put(t, s, inSlot(77, i), e)
+		put(t, s, inSlot(78, i), e)
+	}
+	s.Remember(true)
+	clock.at = 1500
+	s.AppendSlot(nil, 77, AllKinds)
+	s.Remember(false)
+	s.AppendSlot(nil, 78, AllKinds)
+	if got := s.Floor(77); got != 10 {
+		t.Errorf("the floor is %d, not that of the tombstone", got)
+	}
+	if got := s.Floor(78); got != 0 {
+		t.Errorf("the floor is %d", got)
+	}
+}

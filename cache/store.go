@@ -5,12 +5,11 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 const (
-	// Slots is the number of slots. An entry's slot is its hash modulo Slots.
-	Slots = 1 << 15
 	// MaxKey is the longest key in bytes.
 	MaxKey = 4 << 10
 	// MaxCaches is the number of caches; they are numbered from 0.
@@ -56,6 +55,7 @@ type Store struct {
 	clock       func() time.Duration
 	odd         uint64 // at random, for spot
 	generations generations
+	remember    atomic.Bool      // see Remember
 	index       [kindCount]index // changed with the lock of the slot's shard only
 	hits        hits
 

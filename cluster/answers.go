@@ -72,6 +72,7 @@ func (n *Node) appendAnswer(b []byte, a *protocol.Answer) []byte {
 	case protocol.Missing:
 		b = appendGeneration(b, a.Generation)
 	case protocol.Partial:
+		b = binary.AppendUvarint(b, uint64(len(a.Unconfirmed)))
 		for _, m := range a.Unconfirmed {
 			b = binary.BigEndian.AppendUint64(b, uint64(m))
 		}
@@ -107,7 +108,7 @@ func decodeAnswer(b []byte) (a protocol.Answer, digest uint64, err error) {
 	case protocol.Missing:
 		a.Generation = d.generation()
 	case protocol.Partial:
-		for len(d.b) > 0 {
+		for range d.count(8) {
 			a.Unconfirmed = append(a.Unconfirmed, protocol.Member(d.uint64()))
 		}
 	case protocol.NotMine:

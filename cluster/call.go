@@ -71,7 +71,8 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		case n.ctx.Err() != nil:
 			return a, h, ErrClosed
 		case err != nil && !errors.Is(err, wire.ErrNotSent):
-			if o.kind != kindGet || !errors.Is(err, wire.ErrBroken) {
+			again := o.kind == kindGet || n.cfg.faults.has(sendsAgain)
+			if !again || !errors.Is(err, wire.ErrBroken) {
 				return a, h, callError(err, h.name)
 			}
 		}
@@ -83,6 +84,9 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		}
 		if err := n.await(ctx, v, min(wait, deadline-n.clock.now())); err != nil {
 			return a, h, err
+		}
+		if n.cfg.faults.has(deadlineAnew) {
+			deadline = n.clock.now() + n.timeout(ctx)
 		}
 		if n.clock.now() >= deadline {
 			return a, h, fmt.Errorf("%w: no owner answered for the key: %w", ErrUnavailable, errTimeout)
@@ -171,12 +175,13 @@ func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
 // doThere sends a call to another member.
 func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, deadline time.Duration) (protocol.Answer, error) {
 	var fill protocol.Fill
+	asked := n.clock.now()
 	buf := n.buffers.take()
 	defer n.buffers.give(buf)
 	if o.kind == kindGet {
 		p, s := n.slot(slot)
 		p.mu.Lock()
-		fill = s.Begin(o.ref(), n.cfg.NearTTL, n.clock.now())
+		fill = s.Begin(o.ref(), n.cfg.NearTTL, asked)
 		p.mu.Unlock()
 		*buf = appendGet(*buf, o.space.name, o.key, n.cfg.NearTTL, o.load)
 	} else {
@@ -196,6 +201,9 @@ func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, 
 			n.exchangeSoon(h.id)
 		}
 	case o.kind == kindGet:
+		if n.cfg.faults.has(leaseFromAnswer) {
+			fill.Near += n.clock.now() - asked
+		}
 		p, s := n.slot(slot)
 		p.mu.Lock()
 		hit := s.End(fill, &a, n.clock.now())

@@ -10,8 +10,11 @@ import (
 // in its upper 44 bits and counts in the lower 20.
 type clock struct {
 	start time.Time
-	last  atomic.Uint64 // the newest version made or observed, but for those in far
-	far   atomic.Uint64 // the newest version made above one that is not followed
+	wall  func() time.Time // the time of day, which may be wrong and may jump
+	last  atomic.Uint64    // the newest version made or observed, but for those in far
+	far   atomic.Uint64    // the newest version made above one that is not followed
+
+	faults faulty
 }
 
 const (
@@ -24,27 +27,29 @@ const (
 	maxVersion = 1 << 63
 )
 
-func newClock() *clock { return &clock{start: time.Now()} }
+func newClock() *clock { return &clock{start: time.Now(), wall: time.Now} }
 
 // now is the time since the node's start, on Go's monotonic clock.
-func (c *clock) now() time.Duration { return time.Since(c.start) }
+func (c *clock) now() time.Duration { return c.faults.timer(time.Since(c.start), c) }
 
-func physical() uint64 { return uint64(max(time.Now().UnixMilli(), 0)) << counterBits }
+func (c *clock) physical() uint64 { return uint64(max(c.wall().UnixMilli(), 0)) << counterBits }
 
 // followed is the highest version that moves the clock.
-func followed() uint64 { return physical() + uint64(maxAhead.Milliseconds())<<counterBits }
+func (c *clock) followed() uint64 {
+	return c.physical() + uint64(maxAhead.Milliseconds())<<counterBits
+}
 
 // Next implements protocol.Clock. No version is given twice.
 func (c *clock) Next(floor uint64) uint64 {
 	counter := &c.last
-	if floor >= followed() {
+	if floor >= c.followed() {
 		counter = &c.far
 	}
 	for {
 		last := counter.Load()
 		v := max(last, floor) + 1
 		if counter == &c.last {
-			v = max(v, physical())
+			v = max(v, c.physical())
 		}
 		if counter.CompareAndSwap(last, v) {
 			return v
@@ -57,7 +62,7 @@ func (c *clock) Now() uint64 { return c.last.Load() }
 
 // Observe implements protocol.Clock.
 func (c *clock) Observe(version uint64) {
-	if version > followed() {
+	if version > c.followed() {
 		return
 	}
 	for {

@@ -11,7 +11,7 @@ import (
 
 func TestClock(t *testing.T) {
 	c := newClock()
-	far := followed() + uint64(10*maxAhead.Milliseconds())<<counterBits
+	far := c.followed() + uint64(10*maxAhead.Milliseconds())<<counterBits
 	seen := make(map[uint64]bool)
 	for i := range 1000 {
 		floor := uint64(0)
@@ -29,14 +29,14 @@ func TestClock(t *testing.T) {
 		}
 		seen[v] = true
 	}
-	if ahead := c.Now() - physical(); c.Now() > followed() {
+	if ahead := c.Now() - c.physical(); c.Now() > c.followed() {
 		t.Errorf("the clock is %v ahead", time.Duration(ahead>>counterBits)*time.Millisecond)
 	}
 	c.Observe(far)
 	if c.Now() >= far {
 		t.Error("an absurd clock is followed")
 	}
-	near := physical() + uint64(time.Minute.Milliseconds())<<counterBits
+	near := c.physical() + uint64(time.Minute.Milliseconds())<<counterBits
 	c.Observe(near)
 	if v := c.Next(0); v <= near {
 		t.Error("a clock a minute ahead is not followed")

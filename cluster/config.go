@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/peercache/peercache/gossip"
 	"github.com/peercache/peercache/internal/protocol"
 )
 
@@ -102,13 +103,18 @@ type Config struct {
 
 	// adjust changes what the slots have in common, for tests.
 	adjust func(*protocol.Shared)
-	// These three replace the network, for simulations. Nil: the real one.
+	// These four replace the network, for simulations. Nil: the real one.
 	listen    func(ctx context.Context, network, addr string) (net.Listener, error)
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
+	resolver  gossip.Resolver
 	// stall is called by the goroutine that watches for the process being stopped,
 	// for tests: as long as it does not return, the node seems to be.
 	stall func()
+	// wall is the time of day, for simulations. Nil: the real one.
+	wall func() time.Time
+	// faults are what the node does wrong; nothing but in a build with that tag.
+	faults faulty
 }
 
 // withDefaults returns c with every default filled in, or what is wrong with

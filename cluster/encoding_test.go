@@ -1,13 +1,17 @@
 package cluster
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
 
 	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/internal/protocol"
+	"github.com/peercache/peercache/internal/wire"
 )
 
 func newTestRegistry(t testing.TB) *registry {
@@ -158,4 +162,83 @@ func FuzzDecode(f *testing.F) {
 		d = decoder{b: b}
 		r.decodeGenerations(&d)
 	})
+}
+
+// What a later minor version says more of is passed over.
+func TestLaterVersionsMaySayMore(t *testing.T) {
+	r := newTestRegistry(t)
+	for _, m := range testMessages(r) {
+		b := r.appendMessage(nil, &m)[4:]
+		got, ok, err := r.decodeMessage(append(b, "more"...))
+		if err != nil || !ok || !bytes.Equal(r.appendMessage(nil, &got)[4:], b) {
+			t.Errorf("%v: %+v, %v\nwant %+v", m.Kind, got, err, m)
+		}
+	}
+
+	want := record{Speaks: spoken, ID: 5, State: active, Name: "n"}
+	longer := append(want.append(nil), "more"...)
+	longer[1] += 4
+	d := decoder{b: append(longer, want.append(nil)...)}
+	for range 2 {
+		if got := d.record(); got != want || d.bad {
+			t.Errorf("in a list after a longer one: %+v, %v", got, d.err())
+		}
+	}
+
+	other := record{Speaks: wire.Version{Major: spoken.Major + 1}, ID: 5, State: active, Name: "n"}
+	d = decoder{b: other.append(nil)}
+	if got := d.record(); got.Speaks != other.Speaks || got.ID != 0 || d.err() != nil {
+		t.Errorf("a record of another major version: %+v, %v", got, d.err())
+	}
+
+	it := protocol.Item{Ref: testMessages(r)[0].Ref, Value: []byte("v"), Version: 7}
+	for _, m := range testMessages(r) {
+		if m.Ref.Key != "" {
+			it.Ref = m.Ref
+		}
+	}
+	one := r.appendItem(nil, &it, false)
+	flags := 1 + len(r.numbered(it.Ref.Cache).name) + 1 + len(it.Ref.Key)
+	one[flags] |= itemMore
+	list := binary.AppendUvarint(nil, 2)
+	list = append(append(append(list, one...), 4), "more"...)
+	list = r.appendItem(list, &it, true)
+	d = decoder{b: list}
+	if got := r.decodeItems(&d); len(got) != 2 || !reflect.DeepEqual(got[0], it) || !reflect.DeepEqual(got[1], it) {
+		t.Errorf("an item with more: %+v, %v", got, d.err())
+	}
+}
+
+// An item of a cache that there is no place for is left out, and the others of
+// the same message are understood.
+func TestItemsOfTooManyCaches(t *testing.T) {
+	full := newRegistry(1, newTestRegistry(t).store)
+	r := newTestRegistry(t)
+	late, err := r.space([]byte("late"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	early, err := r.space([]byte("early"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range maxCaches {
+		name := fmt.Sprint("cache", i)
+		if i == 0 {
+			name = "early"
+		}
+		if _, err := full.space([]byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var items []protocol.Item
+	for i, s := range []*space{late, late, early, late, early} {
+		key := fmt.Sprint("k", i)
+		items = append(items, protocol.Item{Ref: cache.Ref{Hash: s.hasher.hash(key), Cache: s.number, Key: key}, Value: []byte("v"), Version: uint64(i + 1)})
+	}
+	d := decoder{b: r.appendItems(nil, items)}
+	got := full.decodeItems(&d)
+	if d.err() != nil || len(got) != 2 || got[0].Ref.Key != "k2" || got[1].Ref.Key != "k4" {
+		t.Errorf("%+v, %v", got, d.err())
+	}
 }

@@ -45,13 +45,22 @@ func (n *Node) outlive(ctx context.Context) {
 	}
 }
 
-// pings asks all members of the table for a sign.
-func (n *Node) pings() { n.members.pings(n.clock.now()) }
+// pings asks members of the table for a sign: the one that a link leads to, or all.
+// That is done as well when the table changes and when a connection is there, so
+// that who is new need not wait.
+func (n *Node) pings(only *link) {
+	if n.cfg.Fence > 0 {
+		n.members.pings(only, n.clock.now())
+	}
+}
 
-func (r *roster) pings(now time.Duration) {
+func (r *roster) pings(only *link, now time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, l := range *r.linked.Load() {
+		if only != nil && l != only {
+			continue
+		}
 		if o := r.others[id]; o != nil && o.seated() && l.conn.Load() != nil {
 			l.putPing(now, o.theirs)
 		}

@@ -147,6 +147,7 @@ func (l *link) run(ctx context.Context) {
 		atMost = firstDialFor
 		l.conn.Store(c)
 		l.n.progress()
+		l.n.pings(l)
 		began := l.n.clock.now()
 		l.pump(ctx, c)
 		l.conn.Store(nil)

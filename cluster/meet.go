@@ -45,8 +45,8 @@ func (d *decoder) terms() terms {
 	return terms{kin: flags&1 != 0, served: flags&2 != 0, drops: d.uvarint()}
 }
 
-// apart tells whether two nodes have served without each other's grants.
-func apart(a, b terms) bool { return !a.kin && !b.kin && a.served && b.served }
+// servedApart tells whether two nodes have served without each other's grants.
+func servedApart(a, b terms) bool { return !a.kin && !b.kin && a.served && b.served }
 
 // unmet lists the active members that are yet to be asked. It is called with
 // mu held.
@@ -94,13 +94,13 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 	if dropped {
 		o.stranger = false // it is not the meeting for which all was taken again
 	}
-	again := r.takeAgain(o, dropped || apart(mine, theirs))
+	again := r.takeAgain(o, dropped || servedApart(mine, theirs))
 	r.settle(changed || again, again)
 	// A slot may have become active between the question and the new table.
 	if served := r.node.served.Load(); served && !mine.served {
 		mine.served = true
 		r.mu.Lock()
-		again = r.takeAgain(o, dropped || apart(mine, theirs))
+		again = r.takeAgain(o, dropped || servedApart(mine, theirs))
 		r.settle(again, again)
 	}
 	return self, mine
@@ -109,7 +109,7 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 // takeAgain tells whether all slots are to be taken again because of a member:
 // once is enough. It is called with mu held.
 func (r *roster) takeAgain(o *other, stranger bool) bool {
-	if !stranger || o.stranger {
+	if !stranger || o.stranger || r.node.cfg.faults.has(noStrangers) {
 		return false
 	}
 	o.stranger = true

@@ -21,6 +21,8 @@ const (
 	itemTombstone = 1 << iota
 	itemNegative
 	itemShort
+	// itemMore says that bytes of a later version follow, after their length.
+	itemMore
 )
 
 // appendMessage encodes m with its length before it, so that one that is not
@@ -290,22 +292,31 @@ func (r *registry) decodeItems(d *decoder) []protocol.Item {
 	if n == 0 {
 		return nil
 	}
-	items := make([]protocol.Item, n)
+	items := make([]protocol.Item, 0, n)
 	var s *space
-	for i := range items {
-		if s = r.decodeItem(d, &items[i], s); d.bad {
+	for range n {
+		var it protocol.Item
+		if s = r.decodeItem(d, &it, s); d.bad {
 			return nil
+		}
+		if s.name != "" {
+			items = append(items, it)
 		}
 	}
 	return items
 }
 
-// decodeItem reads an item; last is the cache of the one before.
+// decodeItem reads an item; last is the cache of the one before. Of a cache that
+// there is no place for it returns one without a name: nobody can read it here.
 func (r *registry) decodeItem(d *decoder, it *protocol.Item, last *space) *space {
 	s := last
 	if name := d.bytes(); len(name) > 0 {
 		var err error
-		if s, err = r.space(name); err != nil {
+		s, err = r.space(name)
+		switch {
+		case errors.Is(err, ErrTooManyCaches):
+			s = &space{}
+		case err != nil:
 			d.fail()
 		}
 	}
@@ -316,6 +327,9 @@ func (r *registry) decodeItem(d *decoder, it *protocol.Item, last *space) *space
 	it.Count = d.uvarint()
 	it.Left = d.duration()
 	it.Value = append([]byte(nil), d.bytes()...)
+	if flags&itemMore != 0 {
+		d.bytes()
+	}
 	return s
 }
 

@@ -122,6 +122,11 @@ func newNode(cfg Config) (*Node, error) {
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),
 	}
+	if cfg.wall != nil {
+		n.clock.wall = cfg.wall
+	}
+	n.clock.faults = cfg.faults
+	n.id = cfg.faults.id(cfg.Name)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.steps.New = func() any { return new(step) }
 	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }
@@ -131,7 +136,11 @@ func newNode(cfg Config) (*Node, error) {
 		n.id = protocol.Member(binary.BigEndian.Uint64(b[:]))
 	}
 	var err error
-	n.store, err = cache.New(cache.Config{Budget: cfg.Memory, MaxValue: cfg.MaxValue, Clock: n.clock.now})
+	budget := cfg.Memory
+	if cfg.faults.has(overBudget) {
+		budget *= 2
+	}
+	n.store, err = cache.New(cache.Config{Budget: budget, MaxValue: cfg.MaxValue, Clock: n.clock.now})
 	if err != nil {
 		return nil, fmt.Errorf("cluster: Memory %d: %w", cfg.Memory, err)
 	}
@@ -196,6 +205,7 @@ func (n *Node) openWire(ln net.Listener) error {
 		Dial:     n.cfg.dial,
 		Kinds:    []wire.Kind{kindGet, kindSet, kindDelete, kindMany, kindCopy, kindFetch, kindPush, kindMembers, kindMeet, kindPrepare, kindBatch, kindReach},
 	}
+	n.cfg.faults.wire(&n.wire)
 	if n.cfg.Secret != "" {
 		c, err := wire.NewCredentials(n.cfg.Secret, n.cfg.OldSecrets)
 		if err != nil {
@@ -228,7 +238,7 @@ func (n *Node) openGossip(host string) error {
 	}
 	g, err := gossip.Start(gossip.Config{
 		ID: n.cfg.Name + "/" + strconv.FormatUint(uint64(n.id), 16), Bind: n.cfg.Bind, Advertise: advertise,
-		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport,
+		Join: n.cfg.Join, Keys: keys, Meta: n.members.self.append(nil), Logger: n.log, Transport: transport, Resolver: n.cfg.resolver,
 		LocalState: func(bool) []byte { return n.caches.appendGenerations(nil, n.caches.Append(nil)) },
 		MergeState: func(b []byte, _ bool) { n.onGossipState(b) },
 		OnEvent:    n.onGossip,
@@ -281,6 +291,13 @@ func (n *Node) onServing(slot int, on bool) {
 }
 
 func (n *Node) onGossip(e gossip.Event) {
+	if !n.cfg.faults.event(n, e) {
+		n.hear(e)
+	}
+}
+
+// hear takes in what gossip says about a member.
+func (n *Node) hear(e gossip.Event) {
 	d := decoder{b: e.Member.Meta}
 	rec := d.record()
 	if d.err() != nil {
@@ -296,8 +313,10 @@ func (n *Node) onGossip(e gossip.Event) {
 	switch e.Kind {
 	case gossip.Joined, gossip.Updated:
 		n.members.learn(fromGossip, rec)
-	case gossip.Left, gossip.Failed:
-		n.members.depart(rec.ID, e.Kind == gossip.Left)
+	case gossip.Left:
+		n.members.depart(rec.ID, true)
+	case gossip.Failed:
+		n.doubt(rec.ID)
 	}
 }
 

@@ -121,6 +121,9 @@ func (n *Node) act(st *step) {
 
 // handle gives a message of another member, which came on c, to its slot.
 func (n *Node) handle(from protocol.Member, c *wire.Conn, m *protocol.Message) {
+	if n.cfg.faults.message(n, from, c, m) {
+		return
+	}
 	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
 		n.clears.handle(n, from, c, m)
 		return

@@ -51,8 +51,11 @@ func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
 		return hit, ok && word.Load() == before && n.mayAnswer()
 	}
 	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
+	if !ok && n.cfg.faults.has(servesStaged) {
+		hit, ok = n.store.Get(cache.Staged, hash, sp.number, key)
+	}
 	// Once a node has said goodbye nobody waits for its near copies to end.
-	return hit, ok && !n.shut.Load() && n.mayAnswer()
+	return hit, ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswer()
 }
 
 // owned answers a read of another member that wants no lease.

@@ -44,7 +44,11 @@ func (r *record) inTable() bool { return r.State == active || r.State == leaving
 
 const maxRecord = 512
 
+// append writes a record with its length before it, so that a later version may
+// say more of a member than this one knows.
 func (r *record) append(b []byte) []byte {
+	start := len(b)
+	b = append(b, 0, 0)
 	b = binary.AppendUvarint(b, uint64(r.Speaks.Major))
 	b = binary.AppendUvarint(b, uint64(r.Speaks.Minor))
 	b = binary.BigEndian.AppendUint64(b, uint64(r.ID))
@@ -53,12 +57,37 @@ func (r *record) append(b []byte) []byte {
 	b = appendString(b, r.Gossip)
 	b = appendString(b, r.Peer)
 	b = appendDuration(b, r.Near)
-	return append(b, r.Backups)
+	b = append(b, r.Backups)
+	binary.BigEndian.PutUint16(b[start:], uint16(len(b)-start-2))
+	return b
 }
 
+// record reads a record. Of one of another major version it knows only that.
 func (d *decoder) record() record {
+	if len(d.b) < 2 {
+		d.fail()
+		return record{}
+	}
+	n := int(binary.BigEndian.Uint16(d.b))
+	if d.b = d.b[2:]; n > len(d.b) {
+		d.fail()
+		return record{}
+	}
+	own := decoder{b: d.b[:n]}
+	d.b = d.b[n:]
+	r := own.fields()
+	if own.bad {
+		d.fail()
+	}
+	return r
+}
+
+func (d *decoder) fields() record {
 	var r record
 	r.Speaks = d.spoken()
+	if r.Speaks.Major != spoken.Major {
+		return r
+	}
 	r.ID, r.State = protocol.Member(d.uint64()), state(d.byte())
 	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
 	r.Near = d.duration()

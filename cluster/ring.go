@@ -7,13 +7,15 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/golang/groupcache/consistenthash"
+
+	"github.com/peercache/peercache/cache"
 )
 
 const (
 	// slotCount is how many slots all keys are shared out over. Half as many do
 	// for 100 members; with 300 a member's share then differs so much from the
 	// mean that a leave moves up to 1.4 times of it.
-	slotCount = 1 << 15
+	slotCount = cache.Slots
 
 	virtualNodes = 640
 	// A member's fill is fillNum/fillDen times the mean, rounded down.

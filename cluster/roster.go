@@ -37,12 +37,14 @@ type roster struct {
 	lost time.Duration
 
 	nextTick time.Duration
+	forgetAt time.Duration // when nobody is missed any longer
 }
 
 // other is another member.
 type other struct {
 	record
 	gossiped bool          // gossip has named it
+	doubted  bool          // gossip takes it for dead, see doubt.go
 	until    time.Duration // when it is forgotten if gossip does not
 	met      bool          // may be in the table, see meet.go
 	meeting  bool          // is being asked
@@ -80,7 +82,13 @@ const (
 	// and come back when its process or its network goes on.
 	remembered = 10 * time.Minute
 	maxGone    = 4096
-	rosterTick = 100 * time.Millisecond
+	// missedFor is how long a member may be away and find, when it comes back, that
+	// all deletions are known. Gossip looks for it as long.
+	missedFor = 24 * time.Hour
+	// missedAfter is how much longer they are remembered once it is back: until all
+	// has become one again.
+	missedAfter = time.Minute
+	rosterTick  = 100 * time.Millisecond
 )
 
 func newRoster(n *Node, self record) *roster {
@@ -147,6 +155,9 @@ func (r *roster) learnOne(src source, rec *record) bool {
 		}
 	}
 	o.gossiped = o.gossiped || src == fromGossip || src == fromProof && g.named
+	if src == fromGossip {
+		o.doubted = false
+	}
 	before := o.record
 	o.State = max(o.State, rec.State)
 	if src != fromOthers {
@@ -211,6 +222,9 @@ func (r *roster) settle(changed, stranger bool) {
 	r.mu.Unlock()
 	for _, st := range steps {
 		r.node.act(st)
+	}
+	if len(steps) > 0 {
+		r.node.pings(nil)
 	}
 	for _, rec := range ask {
 		r.node.meetSoon(rec)
@@ -408,10 +422,14 @@ func (r *roster) tick() {
 		}
 	}
 	for id, g := range r.gone {
+		if !g.inOrder && g.State >= active && now < g.at+missedFor {
+			r.forgetAt = now + missedAfter
+		}
 		if now >= g.at+remembered && (g.inOrder || g.State < active) {
 			delete(r.gone, id)
 		}
 	}
+	r.node.store.Remember(now < r.forgetAt)
 	r.settle(changed, false)
 }
 

@@ -178,6 +178,10 @@ func (n *Node) onWrite(c *wire.Conn, r wire.Request) error {
 	if !w.Delete {
 		w.Value = append(make([]byte, 0, len(d.b)), d.b...)
 	}
+	if n.cfg.faults.now(dropsWrites, 20) {
+		n.reply(c, r.ID, &protocol.Answer{Status: protocol.Written})
+		return nil
+	}
 	slot := slotOf(w.Ref.Hash)
 	st, p, s := n.begin(slot)
 	w.Call = p.calls.add(caller{conn: c, id: r.ID})

@@ -15,6 +15,7 @@ var (
 	simSeed  = flag.Uint64("sim.seed", 0, "run each random simulation with this seed only")
 	simSeeds = flag.Uint64("sim.seeds", 0, "with how many seeds; 0: a few, or as many as begin within -sim.for")
 	simFor   = flag.Duration("sim.for", 8*time.Second, "real time")
+	simAgain = flag.Int("sim.again", 1, "how often each seed of TestSim")
 	simFrom  = flag.Uint64("sim.from", 0, "the first seed; 0: any")
 )
 
@@ -55,5 +56,38 @@ func eachSeed(t *testing.T, few uint64, run func(*testing.T, uint64)) {
 		})
 	}
 	workers.Wait()
-	t.Log("simulated so far: ", &simTotals)
+	t.Log("simulated so far: ", &simTotals, &stormTotals)
 }
+
+// tallies are what all runs of TestSim came to.
+type tallies struct {
+	mu   sync.Mutex // guards what follows
+	sums map[string]int
+}
+
+func (c *tallies) add(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sums == nil {
+		c.sums = make(map[string]int)
+	}
+	c.sums[what] += n
+}
+
+// most keeps the largest.
+func (c *tallies) most(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sums == nil {
+		c.sums = make(map[string]int)
+	}
+	c.sums[what] = max(c.sums[what], n)
+}
+
+func (c *tallies) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Sprint(c.sums)
+}
+
+var stormTotals tallies

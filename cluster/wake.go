@@ -20,7 +20,7 @@ import (
 // A busy machine may make that goroutine late. That costs one such round.
 
 const (
-	watchEvery = 100 * time.Millisecond
+	lookEvery = 100 * time.Millisecond
 	// awakeFor is shorter than gossip needs to take a silent member for dead, which
 	// is two seconds at least: who was stopped for less is in every table.
 	awakeFor = time.Second
@@ -30,7 +30,7 @@ const (
 // watch notices that the process was stopped, and sends the fence's pings. It
 // ends with the node.
 func (n *Node) watch(ctx context.Context) {
-	t := time.NewTicker(watchEvery)
+	t := time.NewTicker(lookEvery)
 	defer t.Stop()
 	last := n.clock.now()
 	pinged := -pingEvery
@@ -50,9 +50,9 @@ func (n *Node) watch(ctx context.Context) {
 		}
 		last = now
 		n.standing.seenAwake(now)
-		if n.cfg.Fence > 0 && now >= pinged+pingEvery-watchEvery/2 {
+		if n.cfg.Fence > 0 && now >= pinged+pingEvery-lookEvery/2 {
 			pinged = now
-			n.pings()
+			n.pings(nil)
 		}
 	}
 }

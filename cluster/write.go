@@ -13,7 +13,7 @@ import (
 // check refuses a call that cannot be made.
 func (n *Node) check(ctx context.Context, key string) error {
 	switch {
-	case n.shut.Load():
+	case n.shut.Load() && !n.cfg.faults.has(answersClosed):
 		return ErrClosed
 	case key == "":
 		return errors.New("cluster: the key is empty")

@@ -29,7 +29,7 @@ func (s *Slot) collect(now time.Duration, out *Out) bool {
 		return false
 	}
 	mem.DropSlot(s.num, cache.StagedOnly)
-	s.dropBelowFloors()
+	s.dropBelowFloors(now)
 	for i := range t.grants {
 		g := &t.grants[i]
 		switch {
@@ -122,11 +122,21 @@ func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	for i := range items {
 		it := &items[i]
 		if it.Version <= floor {
+			s.bury(it.Ref, it.Version, now)
 			continue
 		}
 		if _, err := s.sh.Memory.Put(it.Ref, it.entry(cache.Owned, now)); err != nil {
 			s.sh.Memory.RaiseFloor(s.num, it.Version)
 		}
+	}
+}
+
+// bury leaves a tombstone in the place of what a floor has dropped: it may itself
+// have overwritten something older that another lineage still has.
+func (s *Slot) bury(ref cache.Ref, version uint64, now time.Duration) {
+	e := cache.Entry{Kind: cache.Owned, Tombstone: true, Version: version, Generation: s.sh.Generations.Of(ref.Cache).Count, Expires: now + s.sh.Tombstone}
+	if _, err := s.sh.Memory.Put(ref, e); err != nil {
+		s.sh.Memory.RaiseFloor(s.num, version)
 	}
 }
 
@@ -144,7 +154,7 @@ func (t *take) foreignFloor(term Term) uint64 {
 
 // dropBelowFloors applies the other lineages' floors to this node's own copy,
 // where it counts.
-func (s *Slot) dropBelowFloors() {
+func (s *Slot) dropBelowFloors(now time.Duration) {
 	floor := s.take.foreignFloor(s.term)
 	if floor == 0 || !s.take.gave(s.sh.Self) {
 		return
@@ -152,6 +162,7 @@ func (s *Slot) dropBelowFloors() {
 	for _, it := range s.sh.Memory.AppendSlot(nil, s.num, cache.OwnedOnly) {
 		if it.Entry.Version <= floor {
 			s.sh.Memory.Drop(it.Ref, cache.OwnedOnly)
+			s.bury(it.Ref, it.Entry.Version, now)
 		}
 	}
 }

@@ -53,6 +53,7 @@ func TestLineagesMerge(t *testing.T) {
 		{name: "the newer version wins", a: Message{Term: Term{1, 1}, Content: item(1, 5)}, c: Message{Term: Term{2, 3}, Content: item(2, 6)}, value: 2, known: 3},
 		{name: "whoever comes first", a: Message{Term: Term{1, 1}, Content: item(1, 7)}, c: Message{Term: Term{2, 3}, Content: item(2, 6)}, value: 1, known: 3},
 		{name: "below the other's floor", a: Message{Term: Term{1, 1}, Content: item(1, 5)}, c: Message{Term: Term{2, 3}, Floor: 5}, floor: 5, known: 3},
+		{name: "below the other's floor, and newer than what it has", a: Message{Term: Term{1, 1}, Content: item(1, 5)}, c: Message{Term: Term{2, 3}, Content: item(2, 3), Floor: 5}, floor: 5, known: 3},
 		{name: "above the other's floor", a: Message{Term: Term{1, 1}, Content: item(1, 6)}, c: Message{Term: Term{2, 3}, Floor: 5}, value: 1, floor: 5, known: 3},
 		{name: "its own floor does not matter", a: Message{Term: Term{1, 1}, Content: item(1, 5), Floor: 9}, c: Message{Term: Term{2, 3}}, value: 1, floor: 9, known: 3},
 	} {
@@ -71,6 +72,7 @@ func TestLineagesMerge(t *testing.T) {
 				t.Fatal("the slot is not active")
 			}
 			e, ok := n.mem.Peek(ref, cache.Owned)
+			ok = ok && !e.Tombstone
 			if ok != (tt.value != 0) || ok && e.Value[0] != tt.value {
 				t.Errorf("the value is %v, want %d", e.Value, tt.value)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -67,6 +68,49 @@ func TestOneWayCut(t *testing.T) {
 			t.Error(err)
 		}
 		read(t, x, "unheard")
+	})
+}
+
+// Over a link that flaps, a stream brings everything, in order, though later;
+// packets get through while it is open.
+func TestFlappingLink(t *testing.T) {
+	simulated(t, Link{Latency: lat}, func(t *testing.T, n *Network, a, b *Process) {
+		x, y := connect(t, a, b)
+		from, to := transports(t, a, b)
+		const rounds, shut, open = 20, 700 * time.Millisecond, 300 * time.Millisecond
+		got := make(chan string)
+		go func() { // ends when the stream does
+			b, _ := io.ReadAll(y)
+			got <- string(b)
+		}()
+		want := ""
+		for i := range rounds {
+			n.Split([]string{"a"}, []string{"b"}, BlackHole)
+			send := fmt.Sprintf("%d,", i)
+			want += send
+			write(t, x, send)
+			_, _ = from.WriteTo([]byte("lost"), "10.0.0.2:7946")
+			time.Sleep(shut)
+			n.Heal()
+			_, _ = from.WriteTo([]byte("heard"), "10.0.0.2:7946")
+			time.Sleep(open)
+		}
+		begin := time.Now()
+		_ = x.Close()
+		if s := <-got; s != want {
+			t.Errorf("read %q, not %q", s, want)
+		}
+		if took := time.Since(begin); took > lastResend {
+			t.Errorf("it took %v more", took)
+		}
+		for range rounds {
+			if p := <-to.PacketCh(); string(p.Buf) != "heard" {
+				t.Errorf("a packet says %q", p.Buf)
+			}
+		}
+		if k := len(to.PacketCh()); k > 0 {
+			t.Errorf("%d packets too many", k)
+		}
 	})
 }
 

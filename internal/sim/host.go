@@ -14,6 +14,7 @@ type Host struct {
 	name      string
 	addr      netip.Addr
 	power     bool
+	clock     wallClock
 	port      uint16 // the next that is given to who wants any
 	processes []*Process
 	listeners map[uint16]*Listener

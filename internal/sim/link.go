@@ -41,6 +41,7 @@ const (
 	keepAliveFor  = 35 * time.Second
 	retransmitFor = 15 * time.Minute
 	firstResend   = 200 * time.Millisecond
+	lastChance    = 4 * firstResend // the last wait after a loss by chance: what follows tells of it
 	lastResend    = 2 * time.Minute
 )
 

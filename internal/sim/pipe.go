@@ -46,7 +46,7 @@ func (p *pipe) depart(size, segments int) {
 	w := n.way(p.from.proc.host.name, p.from.peer.proc.host.name)
 	p.left = n.now()
 	at := w.travel(p.left, size)
-	for wait := firstResend; w.loses() && wait < lastResend; wait *= 2 {
+	for wait := firstResend; w.loses() && wait <= lastChance; wait *= 2 {
 		at += wait
 	}
 	p.last = max(at, p.last)

@@ -38,6 +38,9 @@ func (c *Conn) Call(ctx context.Context, kind Kind, body []byte, timeout time.Du
 		c.records.Put(k)
 		return nil, err
 	}
+	if c.set.Faults.sameNumbers() {
+		c.waiting.last = 0
+	}
 	c.waiting.add(k)
 	k.pos = c.added
 	c.out = appendRequest(c.out, k.id, kind, timeout, body)

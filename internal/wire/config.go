@@ -69,6 +69,9 @@ type Config struct {
 	// WriteTimeout is how long a write of at most 256 KiB may take before the
 	// connection ends. Default 10 s.
 	WriteTimeout time.Duration
+
+	// Faults are for tests of whether tests find them.
+	Faults Faults
 }
 
 // settings are a Config with its defaults, as connections use it.

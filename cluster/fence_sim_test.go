@@ -1,0 +1,333 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/peercache/peercache/internal/sim"
+)
+
+// fenced is a cluster of five with a fence of three, and its clients.
+type fenced struct {
+	*simulation
+	r      *rand.Rand
+	served [5]atomic.Uint64 // hits and acknowledged writes, by node
+	stalls [5]stall
+}
+
+// stall lets a node seem stopped: the goroutine that would notice waits, and the
+// process is cut off from the network.
+type stall struct {
+	mu   sync.Mutex    // guards open
+	open chan struct{} // closed when it goes on; nil: it is not stopped
+}
+
+func (x *stall) wait() {
+	x.mu.Lock()
+	open := x.open
+	x.mu.Unlock()
+	if open != nil {
+		<-open
+	}
+}
+
+func (x *stall) stop() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.open = make(chan struct{})
+}
+
+func (x *stall) resume() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	close(x.open)
+	x.open = nil
+}
+
+func newFenced(s *simulation, fence int) *fenced {
+	f := &fenced{simulation: s, r: rand.New(rand.NewPCG(s.seed, 7))}
+	s.near = []time.Duration{-1, 300 * time.Millisecond, DefaultNearTTL}[f.r.IntN(3)]
+	for i := range 5 {
+		n := s.startOn(s.host(), fmt.Sprint("n", i+1), s.addrs(), func(c *Config) { c.Fence, c.stall = fence, f.stalls[i].wait })
+		s.use(n)
+		waitActive(s.t, n.Node)
+	}
+	s.agreed()
+	time.Sleep(2 * pingEvery)
+	return f
+}
+
+// client makes calls on a node, which may fail, and notes them. What failed may
+// take effect at any time; there are few such calls on one key, since keys change.
+func (f *fenced) client(ctx context.Context, id, at int) {
+	r := rand.New(rand.NewPCG(f.seed, 200+uint64(id)))
+	n := f.all()[at]
+	for ctx.Err() == nil {
+		key := fmt.Sprintf("k%d/%d", r.IntN(6), time.Since(f.start)/(2*time.Second))
+		if r.IntN(4) == 0 { // those that live on while tables change
+			key = fmt.Sprintf("old%d/%d", r.IntN(8), time.Since(f.start)/(12*time.Second))
+		}
+		call, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
+		begin := f.history.now()
+		switch p := r.IntN(100); {
+		case p < 60:
+			v, err := n.c.Get(call, key)
+			if err == nil || errors.Is(err, ErrNotFound) {
+				f.history.add(id, key, input{}, string(v), begin, f.history.now())
+			}
+			if err == nil {
+				f.served[at].Add(1)
+			}
+		case p < 90:
+			v := fmt.Sprint(f.values.Add(1))
+			err := n.c.Set(call, key, []byte(v))
+			f.write(id, at, key, v, begin, err)
+		case p < 98:
+			f.write(id, at, key, "", begin, n.c.Delete(call, key))
+		default:
+			err := n.c.Clear(call)
+			end := f.history.now()
+			if err != nil {
+				end = never
+			}
+			if !errors.Is(err, errFenced) {
+				f.history.clear(id, begin, end)
+			}
+		}
+		cancel()
+		time.Sleep(time.Duration(1+r.IntN(60)) * time.Millisecond)
+	}
+}
+
+func (f *fenced) write(id, at int, key, v string, begin int64, err error) {
+	if err == nil {
+		f.served[at].Add(1)
+	}
+	f.wrote(id, key, v, begin, err)
+}
+
+// strike cuts the cluster apart, or stops a process, for a while.
+func (f *fenced) strike() {
+	nodes := f.all()
+	f.r.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
+	lasts := time.Duration(500+f.r.IntN(9000)) * time.Millisecond
+	var two, three []string
+	for i, n := range nodes {
+		if i < 2 {
+			two = append(two, n.host.Name())
+		} else {
+			three = append(three, n.host.Name())
+		}
+	}
+	switch f.r.IntN(4) {
+	case 0:
+		f.net.Split(two, three, sim.BlackHole)
+	case 1:
+		f.net.Split(two, three, sim.Refuse)
+	case 2:
+		for _, a := range three {
+			for _, b := range two {
+				f.net.Cut(a, b, sim.BlackHole)
+			}
+		}
+	case 3:
+		for i, n := range f.all() {
+			if n == nodes[0] {
+				f.stalls[i].stop()
+				n.proc.Freeze()
+				defer func() {
+					f.stalls[i].resume()
+					n.proc.Thaw()
+				}()
+			}
+		}
+	}
+	time.Sleep(lasts)
+	f.net.Heal()
+}
+
+// P1 with the fence: while five nodes are cut 2:3, one way only too, and processes
+// are stopped and go on, no read is stale at any moment.
+func TestSimFence(t *testing.T) {
+	eachSeed(t, 3, func(t *testing.T, seed uint64) {
+		simulate(t, seed, sim.LAN(), func(s *simulation) { fencedLife(newFenced(s, 3)) })
+	})
+}
+
+func fencedLife(f *fenced) {
+	ctx, stop := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	for i := range 10 {
+		clients.Go(func() { f.client(ctx, i, i%5) })
+	}
+	for range 6 {
+		time.Sleep(time.Duration(f.r.IntN(3000)) * time.Millisecond)
+		f.strike()
+	}
+	time.Sleep(10 * time.Second)
+	stop()
+	clients.Wait()
+	f.history.prune()
+	f.agreed()
+	f.t.Logf("%d calls; answers from memory and acknowledgements by node: %v", f.history.calls(), served(f))
+}
+
+// prune leaves out the writes that failed and that no read needs: without them the
+// check is quick. A read that finds nothing needs none.
+func (h *history) prune() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for key, ops := range h.byKey {
+		read := make(map[string]bool)
+		for _, op := range ops {
+			if !op.Input.(input).write {
+				read[op.Output.(string)] = true
+			}
+		}
+		h.byKey[key] = slices.DeleteFunc(ops, func(op porcupine.Operation) bool {
+			in := op.Input.(input)
+			return op.Return == never && (in.value == "" || !read[in.value])
+		})
+		if len(h.byKey[key]) == 0 {
+			delete(h.byKey, key)
+		}
+	}
+	h.clears = slices.DeleteFunc(h.clears, func(op porcupine.Operation) bool { return op.Return == never })
+}
+
+func served(f *fenced) (list []uint64) {
+	for i := range f.served {
+		list = append(list, f.served[i].Load())
+	}
+	return list
+}
+
+// Without the fence the same life gives stale reads: the test above can fail.
+func TestSimFenceIsNeeded(t *testing.T) {
+	for seed := range uint64(20) {
+		s := simulate(t, seed+1, sim.LAN(), func(s *simulation) {
+			s.wantsFaults = true
+			fencedLife(newFenced(s, 0))
+		})
+		if s.faults.Load() > 0 {
+			t.Logf("a stale read with seed %d", seed+1)
+			return
+		}
+	}
+	t.Error("no stale read in 20 lives without the fence")
+}
+
+// What each side of a cut serves: the larger one all, after a while; the smaller
+// nothing, every Get at once a miss and every write ErrUnavailable.
+func TestSimFenceSides(t *testing.T) {
+	simulate(t, 21, sim.LAN(), func(s *simulation) {
+		f := newFenced(s, 3)
+		nodes, ctx := f.all(), context.Background()
+		two, three := nodes[:2], nodes[2:]
+		s.fill(50)
+		d := &doomed{simulation: s, nodes: [2][]*simNode{two, three}}
+		s.net.Split(d.hosts(0), d.hosts(1), sim.BlackHole)
+		begin := time.Now()
+		for _, n := range two {
+			eventually(t, "it is fenced off", n.fencedOff)
+		}
+		off := time.Since(begin)
+		if off > FenceFor {
+			t.Errorf("the smaller side went on for %v", off)
+		}
+		for _, n := range two {
+			for i := range 50 {
+				asked := time.Now()
+				if _, err := n.keep.Get(ctx, kept(i)); !errors.Is(err, ErrNotFound) {
+					t.Errorf("a Get on the smaller side: %v", err)
+				}
+				for _, err := range []error{n.keep.Set(ctx, kept(i), nil), n.keep.Delete(ctx, kept(i)), n.keep.Clear(ctx)} {
+					if !errors.Is(err, ErrUnavailable) {
+						t.Errorf("a write on the smaller side: %v", err)
+					}
+				}
+				if took := time.Since(asked); took > 0 {
+					t.Errorf("being refused took %v", took)
+				}
+			}
+			loads, err := NewCache(n.Node, "loads", Options[[]byte]{Load: func(context.Context, string) ([]byte, error) { return []byte("loaded"), nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v, err := loads.Get(ctx, "k"); err != nil || string(v) != "loaded" {
+				t.Errorf("a Load on the smaller side: %q, %v", v, err)
+			}
+			many, err := n.keep.GetMany(ctx, []string{kept(1), kept(2)})
+			if len(many) > 0 || err != nil {
+				t.Errorf("a GetMany on the smaller side: %v, %v", many, err)
+			}
+		}
+		waitAgreed(t, onlyNodes(three)...)
+		gone := time.Since(begin)
+		if gone > 5*time.Second+FenceFor {
+			t.Errorf("the larger side served all after %v", gone)
+		}
+		time.Sleep(max(s.near, 0))
+		for i := range 50 {
+			if err := three[i%3].keep.Set(ctx, kept(i), []byte("new")); err != nil {
+				t.Errorf("on the larger side: %v", err)
+			}
+		}
+		if err := three[0].c.Clear(ctx); err != nil {
+			t.Errorf("a Clear on the larger side: %v", err)
+		}
+		s.net.Heal()
+		s.agreed()
+		for _, n := range nodes {
+			eventually(t, "it is heard", func() bool { return !n.fencedOff() })
+		}
+		for _, n := range nodes {
+			for i := range 50 {
+				if v, err := n.keep.Get(ctx, kept(i)); err != nil || string(v) != "new" {
+					t.Errorf("%s after the cut: %q, %v", n.Name(), v, err)
+				}
+			}
+		}
+		t.Logf("the smaller side stopped after %v, the larger served all after %v", off, gone)
+	})
+}
+
+// A crash with the fence: the dead node's keys are served again after FenceFor.
+func TestSimFenceCrash(t *testing.T) {
+	simulate(t, 22, sim.LAN(), func(s *simulation) {
+		f := newFenced(s, 3)
+		victim := f.all()[4]
+		theirs := s.ownedBy(victim, "c", 20)
+		begin := time.Now()
+		s.kill(victim)
+		waitAgreed(t, onlyNodes(s.all())...)
+		took := time.Since(begin)
+		if took < FenceFor || took > FenceFor+500*time.Millisecond {
+			t.Errorf("all was served after %v", took)
+		}
+		time.Sleep(max(s.near, 0))
+		for i, key := range theirs {
+			if err := s.all()[i%4].c.Set(context.Background(), key, []byte("v")); err != nil {
+				t.Error(err)
+			}
+		}
+		// An orderly leave and a join need no such wait.
+		begin = time.Now()
+		s.leave(s.all()[3])
+		s.agreed()
+		left := time.Since(begin)
+		if left > time.Second {
+			t.Errorf("a leave took %v", left)
+		}
+		t.Logf("served again %v after the crash; a leave took %v", took, left)
+	})
+}

@@ -1,0 +1,153 @@
+package cluster
+
+import (
+	"slices"
+	"time"
+
+	"github.com/peercache/peercache/internal/sim"
+)
+
+// sleep waits for some time, at most until the faults are to end, and tells
+// whether they go on.
+func (s *storm) sleep(d time.Duration) bool {
+	left := s.plan.lasts - s.log.now()
+	time.Sleep(max(min(d, left), 0))
+	return d < left
+}
+
+// befall lets one thing happen, and ends it.
+func (s *storm) befall(k *strike) {
+	s.sleep(s.faultsFrom + k.at - s.log.now())
+	s.say("%v", k)
+	switch k.blow {
+	case blowCrash, blowLeave:
+		s.away(k)
+	case blowJoin:
+		s.launch(s.seat(k.seats[0], s.chance(k)))
+	case blowFreeze:
+		s.freezes(k)
+	case blowSplit, blowFlap:
+		s.cuts(k)
+	case blowBreak:
+		s.breaks(k)
+	case blowLoss:
+		_, end := s.during(func(_, _ string, l *sim.Link) { l.Loss = 1 - (1-l.Loss)*(1-k.loss) })
+		defer end()
+		s.sleep(k.lasts)
+	case blowSlow:
+		host := s.seats[k.seats[0]].host.Name()
+		_, end := s.during(func(from, to string, l *sim.Link) {
+			if from == host || to == host {
+				l.Latency += k.link.Latency
+				l.Jitter += k.link.Jitter
+				l.Bandwidth = k.link.Bandwidth
+			}
+		})
+		defer end()
+		s.sleep(k.lasts)
+	case blowJump:
+		until := s.log.now() + k.lasts
+		for by := k.ahead; s.log.now() < until && s.sleep(k.every); by = -by {
+			s.seats[k.seats[0]].host.JumpClock(by)
+		}
+	}
+	if k.blow != blowJoin {
+		defer s.say("over: %v", k)
+	}
+}
+
+// away takes a node away and brings it back.
+func (s *storm) away(k *strike) {
+	s.stormMu.Lock()
+	st := s.seats[k.seats[0]]
+	s.stormMu.Unlock()
+	a := st.life
+	if !s.up(a) {
+		return
+	}
+	if k.blow == blowLeave {
+		s.goodbye(a)
+		s.lateCalls(a, s.chance(k))
+	} else {
+		s.kill(a, k.power)
+	}
+	if k.never {
+		return
+	}
+	s.sleep(k.lasts)
+	addr := ""
+	if k.moved {
+		s.stormMu.Lock()
+		addr = s.newAddr()
+		s.stormMu.Unlock()
+	}
+	if k.power && k.blow == blowCrash || k.moved {
+		st.host.Restart(addr)
+	}
+	s.launch(st)
+}
+
+func (s *storm) freezes(k *strike) {
+	a := s.seats[k.seats[0]].life
+	if !s.up(a) {
+		return
+	}
+	s.stormMu.Lock()
+	a.frozen = true
+	a.frosts = append(a.frosts, span{s.log.now(), forEver})
+	s.stormMu.Unlock()
+	a.proc.Freeze()
+	s.sleep(k.lasts)
+	a.proc.Thaw()
+	s.stormMu.Lock()
+	a.frozen = false
+	a.frosts[len(a.frosts)-1].to = s.log.now()
+	s.stormMu.Unlock()
+}
+
+func (s *storm) cuts(k *strike) {
+	side := make(map[string]bool)
+	for _, i := range k.seats {
+		side[s.seats[i].host.Name()] = true
+	}
+	x, end := s.during(func(from, to string, l *sim.Link) {
+		out, in := side[from] && !side[to], side[to] && !side[from]
+		if out && k.oneWay != 2 || in && k.oneWay != 1 {
+			l.Cut = max(l.Cut, k.cut)
+		}
+	})
+	defer end()
+	if k.blow == blowSplit {
+		s.sleep(k.lasts)
+		return
+	}
+	until := s.log.now() + k.lasts
+	for s.log.now() < until && s.sleep(k.every) {
+		s.stormMu.Lock()
+		x.off = !x.off
+		s.alter()
+		s.stormMu.Unlock()
+	}
+}
+
+func (s *storm) breaks(k *strike) {
+	a, b := s.seats[k.seats[0]].host.Name(), s.seats[k.seats[1]].host.Name()
+	until := s.log.now() + k.lasts
+	for s.log.now() < until && s.sleep(k.every) {
+		s.net.Break(a, b)
+	}
+}
+
+// heal ends all that is left. Every blow ends itself by then; this makes sure.
+func (s *storm) heal() {
+	s.stormMu.Lock()
+	defer s.stormMu.Unlock()
+	s.ways = nil
+	s.alter()
+}
+
+// frosted tells whether a node was frozen at some time of a span. It is called with stormMu
+// held.
+func (a *life) frosted(in span) bool {
+	return slices.ContainsFunc(a.frosts, func(f span) bool { return f.from <= in.to && in.from <= f.to })
+}

@@ -1,0 +1,50 @@
+//go:build faults
+
+package cluster
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+var simHunt = flag.Uint64("sim.hunt", 0, "look for each deliberate fault with so many seeds, from the first on; 0: with those that are known to find it")
+
+// wrongSeeds are seeds with which TestSim finds each fault. What a seed finds is
+// not quite determined (see TestSim), so each is tried a few times.
+var wrongSeeds = [faultCount][]uint64{}
+
+// A fault around the protocol is found by what TestSim checks: it could fail.
+func TestSimFindsFaults(t *testing.T) {
+	var table []string
+	for f := range faultCount {
+		t.Run(f.String(), func(t *testing.T) {
+			seeds := wrongSeeds[f]
+			if *simHunt > 0 {
+				seeds = nil
+				for i := range *simHunt {
+					seeds = append(seeds, i+1)
+				}
+			}
+			for range 3 {
+				for _, seed := range seeds {
+					s := runStorm(t, seed, func(s *storm) {
+						s.wantsFaults = true
+						s.change = func(c *Config) { c.faults = making(f) }
+					})
+					if s.first != "" {
+						first, _, _ := strings.Cut(s.first, "\n")
+						table = append(table, fmt.Sprintf("%-66s seed %3d  %.150s", f, seed, first))
+						return
+					}
+				}
+				if *simHunt > 0 {
+					break
+				}
+			}
+			t.Errorf("not found with the seeds %v", seeds)
+		})
+	}
+	t.Log("deliberate faults and what found them:\n" + strings.Join(table, "\n"))
+}

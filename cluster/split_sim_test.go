@@ -1,0 +1,250 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/peercache/peercache/internal/sim"
+)
+
+// What a cluster may take after a cut is lifted: to agree on its members, and then
+// on every key.
+const (
+	membersWithin = 30 * time.Second
+	keysWithin    = 10 * time.Second
+)
+
+// doomed is a cluster of six that is going to be cut apart, and what became of its
+// keys.
+type doomed struct {
+	*simulation
+	nodes [2][]*simNode
+	r     *rand.Rand
+	want  map[string]string // in keep; what is not there was deleted
+	// unsure are keys with a write that failed: it may take effect at any time, also
+	// when a stream that was cut off delivers it late.
+	unsure map[string]bool
+	keys   int
+	acked  int
+}
+
+func newDoomed(s *simulation, one int, change func(*Config)) *doomed {
+	d := &doomed{simulation: s, r: rand.New(rand.NewPCG(s.seed, 6)), want: make(map[string]string), unsure: make(map[string]bool)}
+	s.change = change
+	s.near = []time.Duration{-1, time.Second, DefaultNearTTL}[d.r.IntN(3)]
+	all := s.cluster(6)
+	d.nodes = [2][]*simNode{all[:one], all[one:]}
+	s.settled()
+	for i := range 200 {
+		d.set(all[i%6], i)
+		d.keys++
+	}
+	for i := range 20 {
+		if err := all[i%6].c.Set(context.Background(), fmt.Sprint("cleared", i), []byte("v")); err != nil {
+			s.errorf("before the cut: %v", err)
+		}
+	}
+	return d
+}
+
+func (d *doomed) hosts(side int) []string {
+	var list []string
+	for _, n := range d.nodes[side] {
+		list = append(list, n.host.Name())
+	}
+	return list
+}
+
+func (d *doomed) set(n *simNode, i int) {
+	v := fmt.Sprint(d.values.Add(1))
+	if err := n.keep.Set(context.Background(), kept(i), []byte(v)); err == nil {
+		d.want[kept(i)] = v
+		d.acked++
+	} else {
+		d.unsure[kept(i)] = true
+	}
+}
+
+func (d *doomed) delete(n *simNode, i int) {
+	if err := n.keep.Delete(context.Background(), kept(i)); err == nil {
+		delete(d.want, kept(i))
+		d.acked++
+	} else {
+		d.unsure[kept(i)] = true
+	}
+}
+
+// live writes and deletes on both sides, so that of two writes of a key it is clear
+// which came later.
+func (d *doomed) live(lasts time.Duration) {
+	for end := time.Now().Add(lasts); time.Now().Before(end); {
+		side := d.nodes[d.r.IntN(2)]
+		n, i := side[d.r.IntN(len(side))], d.r.IntN(d.keys)
+		if d.r.IntN(3) == 0 {
+			d.delete(n, i)
+		} else {
+			d.set(n, i)
+		}
+		time.Sleep(3 * time.Millisecond)
+	}
+}
+
+// healed checks that all agree in time, and on what was written last.
+func (d *doomed) healed(what string) {
+	d.t.Helper()
+	begin := time.Now()
+	var members time.Duration
+	for members == 0 {
+		agreed := true
+		for _, n := range d.all() {
+			agreed = agreed && len(n.members.view.Load().table.Active) == len(d.all()) &&
+				n.members.view.Load().table.Digest == d.all()[0].members.view.Load().table.Digest
+		}
+		if since := time.Since(begin); agreed || since > 2*membersWithin {
+			members = since
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if members > membersWithin {
+		d.errorf("%s: all agreed on the members after %v: %+v", what, members, d.all()[0].Members())
+	}
+	bad := ""
+	for {
+		if bad = d.different(); bad == "" || time.Since(begin) > members+keysWithin {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if bad != "" {
+		d.errorf("%s: %v after all agreed on the members: %s", what, time.Since(begin)-members, bad)
+	}
+	d.t.Logf("%s: all agreed on the members after %v, on every key after %v; %d writes acknowledged, %d keys unsure", what,
+		members.Round(time.Millisecond), time.Since(begin).Round(time.Millisecond), d.acked, len(d.unsure))
+}
+
+// different says what somebody has that it should not, or has not.
+func (d *doomed) different() string {
+	for _, n := range d.all() {
+		for i := range d.keys {
+			want, there := d.want[kept(i)]
+			v, err := n.keep.Get(context.Background(), kept(i))
+			switch {
+			case d.unsure[kept(i)]:
+			case err != nil && !errors.Is(err, ErrNotFound):
+				return fmt.Sprintf("%s: %s: %v", n.Name(), kept(i), err)
+			case err == nil && !there:
+				return fmt.Sprintf("%s: %s was deleted and is %s", n.Name(), kept(i), v)
+			case there && string(v) != want:
+				return fmt.Sprintf("%s: %s is %q and was set to %s", n.Name(), kept(i), v, want)
+			}
+		}
+		for i := range 20 {
+			if v, err := n.c.Get(context.Background(), fmt.Sprint("cleared", i)); !errors.Is(err, ErrNotFound) {
+				return fmt.Sprintf("%s: cleared%d is %q, %v", n.Name(), i, v, err)
+			}
+		}
+	}
+	return ""
+}
+
+func onlyNodes(nodes []*simNode) []*Node {
+	var list []*Node
+	for _, n := range nodes {
+		list = append(list, n.Node)
+	}
+	return list
+}
+
+// P3: a cluster of six that was cut 3:3 or 5:1 agrees on everything soon after
+// the cut is lifted, and nothing that was deleted or cleared meanwhile comes back.
+func TestSimSplit(t *testing.T) {
+	for _, one := range []int{3, 5} {
+		for _, lasts := range []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute, 25 * time.Minute} {
+			for _, cut := range []sim.Cut{sim.BlackHole, sim.Refuse} {
+				what := fmt.Sprintf("%d:%d for %v, cut %d", one, 6-one, lasts, cut)
+				t.Run(what, func(t *testing.T) {
+					eachSeed(t, 1, func(t *testing.T, seed uint64) {
+						simulate(t, seed, sim.LAN(), func(s *simulation) {
+							d := newDoomed(s, one, nil)
+							s.net.Split(d.hosts(0), d.hosts(1), cut)
+							begin := time.Now()
+							d.live(min(lasts, 5*time.Second))
+							if lasts > 5*time.Second {
+								// Once each side is a cluster of its own, nothing fails.
+								for _, nodes := range d.nodes {
+									waitAgreed(t, onlyNodes(nodes)...)
+									time.Sleep(max(s.near, 0)) // leases of the other side end
+									t.Logf("%d nodes went on by themselves after %v", len(nodes), time.Since(begin))
+									for i := range 100 {
+										n, k := nodes[i%len(nodes)], d.r.IntN(d.keys)
+										before := d.acked
+										if i%3 == 0 {
+											d.delete(n, k)
+										} else {
+											d.set(n, k)
+										}
+										if d.acked == before {
+											t.Errorf("a write on a side of its own failed")
+										}
+										time.Sleep(3 * time.Millisecond)
+									}
+								}
+							}
+							if err := d.nodes[d.r.IntN(2)][0].c.Clear(context.Background()); err != nil && lasts > 5*time.Second {
+								t.Errorf("a clear failed: %v", err)
+							}
+							time.Sleep(max(0, lasts-time.Since(begin)))
+							s.net.Heal()
+							d.healed(what)
+						})
+					})
+				})
+			}
+		}
+	}
+}
+
+// A hears B, and B does not hear A.
+func TestSimAsymmetricCut(t *testing.T) {
+	for _, lasts := range []time.Duration{10 * time.Second, time.Minute} {
+		eachSeed(t, 1, func(t *testing.T, seed uint64) {
+			simulate(t, seed, sim.LAN(), func(s *simulation) {
+				d := newDoomed(s, 3, nil)
+				for _, a := range d.hosts(0) {
+					for _, b := range d.hosts(1) {
+						s.net.Cut(a, b, sim.BlackHole)
+					}
+				}
+				begin := time.Now()
+				d.live(3 * time.Second)
+				_ = d.nodes[0][0].c.Clear(context.Background())
+				time.Sleep(lasts - time.Since(begin))
+				s.net.Heal()
+				_ = d.all()[0].c.Clear(context.Background())
+				d.healed(fmt.Sprint("one way only for ", lasts))
+			})
+		})
+	}
+}
+
+// A link that comes and goes.
+func TestSimFlappingCut(t *testing.T) {
+	eachSeed(t, 2, func(t *testing.T, seed uint64) {
+		simulate(t, seed, sim.LAN(), func(s *simulation) {
+			d := newDoomed(s, 3+int(seed%3), nil)
+			for range 12 {
+				s.net.Split(d.hosts(0), d.hosts(1), sim.BlackHole)
+				d.live(time.Duration(200+d.r.IntN(4000)) * time.Millisecond)
+				s.net.Heal()
+				d.live(time.Duration(200+d.r.IntN(4000)) * time.Millisecond)
+			}
+			_ = d.all()[0].c.Clear(context.Background())
+			d.healed("a link that came and went 12 times")
+		})
+	})
+}

@@ -1,0 +1,120 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/peercache/peercache/internal/sim"
+)
+
+// A process that was stopped and goes on answers nothing from its memory that has
+// been changed meanwhile: neither what it owned, nor its near copies, not to its own
+// callers nor to others. Without the fence.
+func TestSimWake(t *testing.T) {
+	for _, lasts := range []time.Duration{1500 * time.Millisecond, 4 * time.Second, 10 * time.Second, time.Minute} {
+		simulate(t, 31, sim.LAN(), func(s *simulation) {
+			ctx := context.Background()
+			s.near = 20 * time.Second
+			var x stall
+			nodes := s.cluster(3)
+			late := s.startOn(s.host(), "late", s.addrs(), func(c *Config) { c.stall = x.wait })
+			s.use(late)
+			waitActive(t, late.Node)
+			s.agreed()
+			time.Sleep(s.near)
+			var keys []string
+			owned := 0
+			for i := range 100 {
+				key := fmt.Sprint("k", i)
+				keys = append(keys, key)
+				if err := nodes[i%3].c.Set(ctx, key, []byte("old")); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := late.c.Get(ctx, key); err != nil {
+					t.Fatal(err)
+				}
+				if !late.serves(key) {
+					t.Errorf("%s is not in its memory", key)
+				}
+				if late.Where("c", key).Serving {
+					owned++
+				}
+			}
+			x.stop()
+			late.proc.Freeze()
+			time.Sleep(lasts)
+			if late.serves(keys[0]) {
+				t.Error("it serves without knowing the time")
+			}
+			changed := make(map[string]bool)
+			for i, key := range keys {
+				short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+				changed[key] = nodes[i%3].c.Set(short, key, []byte("new")) == nil
+				cancel()
+			}
+			late.proc.Thaw()
+			for _, key := range keys {
+				if late.serves(key) {
+					t.Errorf("%s: it serves as if nothing had been", key)
+				}
+			}
+			woken := time.Now()
+			x.resume()
+			news := 0
+			for _, key := range keys {
+				v, err := late.c.Get(ctx, key)
+				switch {
+				case changed[key] && err == nil && string(v) == "new":
+					news++
+				case changed[key] && err == nil:
+					t.Errorf("%s is %q %v after it went on", key, v, time.Since(woken))
+				case err != nil && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnavailable):
+					t.Error(err)
+				}
+			}
+			s.agreed()
+			t.Logf("stopped for %v, with %d keys of its own: %d were changed meanwhile; agreed %v after it went on", lasts, owned, news, time.Since(woken))
+			eventually(t, "it serves again", func() bool { return late.mayAnswer() })
+			for _, n := range s.all() {
+				for _, key := range keys {
+					if v, err := n.c.Get(ctx, key); changed[key] && (err != nil || string(v) != "new") {
+						t.Errorf("%s: %s is %q, %v", n.Name(), key, v, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Who is late only, and was in everybody's table all the while, asks and goes on.
+func TestSimLateWatch(t *testing.T) {
+	simulate(t, 32, sim.LAN(), func(s *simulation) {
+		var x stall
+		s.cluster(2)
+		late := s.startOn(s.host(), "late", s.addrs(), func(c *Config) { c.stall = x.wait })
+		s.use(late)
+		waitActive(t, late.Node)
+		s.settled()
+		key := s.ownedBy(late, "c", 1)[0]
+		if err := late.c.Set(context.Background(), key, []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		before := late.members.view.Load()
+		x.stop()
+		time.Sleep(3 * time.Second)
+		x.resume()
+		begin := time.Now()
+		if v, err := late.c.Get(context.Background(), key); err != nil || string(v) != "v" {
+			t.Errorf("%q, %v", v, err)
+		}
+		if took := time.Since(begin); took > 100*time.Millisecond {
+			t.Errorf("asking took %v", took)
+		}
+		if late.members.view.Load() != before {
+			t.Error("the table is another")
+		}
+	})
+}
