@@ -157,7 +157,7 @@ func (c *Cache[V]) bytes(v V) ([]byte, error) {
 }
 
 // Set stores a value for the cache's TTL. Once it has returned nil, no node
-// serves an older value. If it returns an error other than ErrTooLarge or
+// serves an older value, and every backup has it. If it returns an error other than ErrTooLarge or
 // ErrOverloaded, it may still take effect later.
 func (c *Cache[V]) Set(ctx context.Context, key string, v V) error {
 	return c.set(ctx, key, v, c.ttl)

@@ -58,7 +58,7 @@
 //
 // # Locks and goroutines
 //
-// The slots' state machines are in 256 parts with a lock each (part.go). A
+// The slots' state machines are in 512 parts with a lock each (part.go). A
 // table is changed under the roster's lock, which is taken before a part's. No
 // lock is held while something is sent. A node has a goroutine for its timers,
 // one for each link to a member, those of its gossip and its connections, and

@@ -161,3 +161,56 @@ func TestSimCrashesAndRestarts(t *testing.T) {
 		})
 	})
 }
+
+// Copies are evicted by each node for itself, and no read finds what was
+// overwritten or deleted, whoever takes over from whom.
+func TestSimEvictedCopies(t *testing.T) {
+	eachSeed(t, 2, func(t *testing.T, seed uint64) {
+		simulate(t, seed, sim.LAN(), func(s *simulation) {
+			r := rand.New(rand.NewPCG(s.seed, 9))
+			b := 1 + int(s.seed%2)
+			s.near = []time.Duration{-1, 100 * time.Millisecond}[r.IntN(2)]
+			s.mayFail = true
+			s.change = func(c *Config) {
+				backups(b)(c)
+				c.Memory, c.MaxValue = 32<<10, 64 // some hundred entries
+			}
+			s.cluster(b + 2 + r.IntN(2))
+			ctx, stop := context.WithCancel(context.Background())
+			var clients sync.WaitGroup
+			for i := range 4 {
+				clients.Go(func() { s.client(ctx, i) })
+			}
+			clients.Go(func() { // makes room scarce
+				for i := 0; ctx.Err() == nil; i++ {
+					_ = s.all()[0].keep.Set(context.Background(), kept(i), []byte("v")) // may fail
+					time.Sleep(time.Millisecond)
+				}
+			})
+			for round := range 6 {
+				time.Sleep(time.Duration(200+r.IntN(300)) * time.Millisecond)
+				n := s.pick(r)
+				switch r.IntN(3) {
+				case 0:
+					s.crash(false, n)
+					s.joinOn(n.host, n.Name())
+				case 1:
+					s.leave(n)
+					s.joinOn(n.host, n.Name())
+				case 2:
+					s.join(fmt.Sprint("late", round))
+				}
+				s.agreed()
+			}
+			evicted := uint64(0)
+			for _, n := range s.all() {
+				evicted += n.Stats().Store.Owned.Evictions
+			}
+			stop()
+			clients.Wait()
+			if evicted == 0 {
+				s.errorf("nothing was evicted")
+			}
+		})
+	})
+}

@@ -20,68 +20,97 @@ func gigabit() sim.Link {
 	return l
 }
 
-// While the cluster grows from 3 to 5 and shrinks to 2, no call waits for longer
-// than 250 ms, of what networks and timers take.
-func TestSimPauses(t *testing.T) {
+// pauses makes calls while f changes the members, none of which may fail or take
+// longer than 250 ms, of what networks and timers take.
+func pauses(s *simulation, entries int, f func()) {
 	const longest = 250 * time.Millisecond
+	t := s.t
+	ctx, stop := context.WithCancel(context.Background())
+	var clients sync.WaitGroup
+	var mu sync.Mutex // guards took
+	var took []time.Duration
+	timed := func(what string, f func() error) {
+		begin := time.Now()
+		err := f()
+		d := time.Since(begin)
+		if errors.Is(err, ErrClosed) { // a node that leaves takes no more calls
+			return
+		}
+		if err != nil {
+			t.Errorf("%s after %v: %v", what, d, err)
+		}
+		if d > longest {
+			t.Errorf("after %v: %s took %v, over %v", time.Since(s.start), what, d, longest)
+		}
+		mu.Lock()
+		took = append(took, d)
+		mu.Unlock()
+	}
+	for w := range 8 {
+		clients.Go(func() {
+			r := rand.New(rand.NewPCG(s.seed, uint64(w)))
+			for ctx.Err() == nil {
+				n := s.pick(r)
+				key := kept(r.IntN(entries))
+				timed("Get", func() error {
+					v, err := n.keep.Get(context.Background(), key)
+					if err == nil && string(v) != key {
+						err = fmt.Errorf("%q", v)
+					}
+					return err
+				})
+				mine := fmt.Sprint("own", w, "/", r.IntN(500))
+				timed("Set", func() error { return n.keep.Set(context.Background(), mine, []byte(mine)) })
+				timed("Delete", func() error { return n.keep.Delete(context.Background(), mine) })
+				time.Sleep(time.Duration(r.IntN(5000)) * time.Microsecond)
+			}
+		})
+	}
+	f()
+	stop()
+	clients.Wait()
+	s.noneLost(entries)
+	slices.Sort(took)
+	t.Logf("%d calls: median %v, 99th percentile %v, longest %v", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
+}
+
+// The cluster grows from 3 to 5 and shrinks to 2.
+func TestSimPauses(t *testing.T) {
 	entries := count(20000)
 	simulate(t, 1, gigabit(), func(s *simulation) {
 		s.cluster(3)
 		s.fill(entries)
-		stay := s.all()[:2]
-		ctx, stop := context.WithCancel(context.Background())
-		var clients sync.WaitGroup
-		var mu sync.Mutex // guards took
-		var took []time.Duration
-		timed := func(what string, f func() error) {
-			begin := time.Now()
-			err := f()
-			d := time.Since(begin)
-			if err != nil {
-				t.Errorf("%s after %v: %v", what, d, err)
+		pauses(s, entries, func() {
+			s.join("n4")
+			s.join("n5")
+			s.agreed()
+			for _, n := range s.all()[2:] {
+				s.leave(n)
 			}
-			if d > longest {
-				t.Errorf("%s took %v, over %v", what, d, longest)
-			}
-			mu.Lock()
-			took = append(took, d)
-			mu.Unlock()
-		}
-		for w := range 8 {
-			clients.Go(func() {
-				r := rand.New(rand.NewPCG(s.seed, uint64(w)))
-				n := stay[w%len(stay)]
-				for ctx.Err() == nil {
-					key := kept(r.IntN(entries))
-					timed("Get", func() error {
-						v, err := n.keep.Get(context.Background(), key)
-						if err == nil && string(v) != key {
-							err = fmt.Errorf("%q", v)
-						}
-						return err
-					})
-					mine := fmt.Sprint("own", w, "/", r.IntN(500))
-					timed("Set", func() error { return n.keep.Set(context.Background(), mine, []byte(mine)) })
-					timed("Delete", func() error { return n.keep.Delete(context.Background(), mine) })
-					time.Sleep(time.Duration(r.IntN(5000)) * time.Microsecond)
-				}
-			})
-		}
-		s.join("n4")
-		s.join("n5")
-		s.agreed()
-		for _, n := range s.all()[2:] {
-			s.leave(n)
-		}
-		s.agreed()
-		stop()
-		clients.Wait()
-		if lost := s.lost(stay[0], entries); lost > 0 {
-			t.Errorf("%d of %d entries are lost", lost, entries)
-		}
-		slices.Sort(took)
-		t.Logf("%d calls: median %v, 99th percentile %v, longest %v", len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
+			s.agreed()
+		})
 	})
+}
+
+// All nodes are restarted in order, one after another.
+func TestSimRollingRestart(t *testing.T) {
+	entries := count(20000)
+	for _, b := range []int{0, 1, 2} {
+		t.Run(fmt.Sprint(b, " backups"), func(t *testing.T) {
+			simulate(t, 5, gigabit(), func(s *simulation) {
+				s.change = backups(b)
+				s.cluster(5)
+				s.fill(entries)
+				pauses(s, entries, func() {
+					for _, n := range s.all() {
+						s.leave(n)
+						s.joinOn(n.host, n.Name())
+						s.agreed()
+					}
+				})
+			})
+		})
+	}
 }
 
 // Joining and leaving nodes copy ahead of the switch, all of it: what is left for

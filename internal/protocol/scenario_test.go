@@ -40,6 +40,7 @@ type scenario struct {
 	large     bool  // grants carry no contents
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
+	unshared  bool  // worlds do not share equal nodes
 	p2        bool  // an acknowledged Set must be readable in the end
 
 	off    rules

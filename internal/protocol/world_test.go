@@ -56,7 +56,7 @@ type runner struct {
 	enc   encoder
 	steps []step
 	count counts
-	nodes shared[node]
+	nodes [4]shared[node] // by member, of which the hash says nothing
 	sent  shared[packet]
 }
 
@@ -77,6 +77,14 @@ func (s *shared[T]) one(hash uint64, x *T) *T {
 	}
 	s.made[hash] = x
 	return x
+}
+
+// share begins to share for the next depth.
+func (r *runner) share() {
+	for x := range r.nodes {
+		r.nodes[x].deeper()
+	}
+	r.sent.deeper()
 }
 
 func (s *shared[T]) deeper() { s.made, s.before = make(map[uint64]*T), s.made }
@@ -131,7 +139,7 @@ func (r *runner) finish(w *world) {
 			r.enc.b = r.enc.b[:0]
 			r.enc.node(n)
 			n.hash = r.enc.sum()
-			w.nodes[x] = r.nodes.one(n.hash, n)
+			w.nodes[x] = r.nodes[x].one(n.hash, n)
 		}
 	}
 	w.check()
