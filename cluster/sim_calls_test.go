@@ -171,6 +171,15 @@ func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 		d.err = cache.Clear(ctx)
 	}
 	s.ended(a, name+key, d, limit, d.err)
+	if d.kind == didSet && d.err == nil && oneIn(r, 2) {
+		// What was written is read elsewhere at once.
+		if b := s.pick(r); b != nil && b != a {
+			d := deed{client: id, node: b.Name(), call: s.log.now()}
+			got, err := b.c.Get(context.Background(), key)
+			d.value = s.text(got, err == nil)
+			s.ended(b, "c/"+key, d, DefaultRequestTimeout, err)
+		}
+	}
 }
 
 // lateCalls are those of an application that has not noticed that its node has
