@@ -35,6 +35,7 @@ func TestSimFindsFaults(t *testing.T) {
 					})
 					if s.first != "" {
 						first, _, _ := strings.Cut(s.first, "\n")
+						t.Logf("found with seed %d: %s", seed, first)
 						table = append(table, fmt.Sprintf("%-66s seed %3d  %.150s", f, seed, first))
 						return
 					}
