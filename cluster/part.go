@@ -211,6 +211,9 @@ func (n *Node) tickPart(i int, p *part) {
 	p.mu.Lock()
 	for mask := p.busy.Load(); mask != 0; mask &= mask - 1 {
 		j := bits.TrailingZeros64(mask)
+		if p.slots[j].Due() > now {
+			continue
+		}
 		p.slots[j].Tick(now, &st.out)
 		p.after(i + j*partCount)
 	}

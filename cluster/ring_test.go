@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/golang/groupcache/consistenthash"
+
 	"github.com/peercache/peercache/internal/protocol"
 )
 
@@ -65,6 +67,30 @@ func TestRingSharesSlotsEvenly(t *testing.T) {
 					t.Errorf("%d nodes, %d backups: %s: max/mean is %.3f", nodes, backups, what, ratio)
 				}
 			}
+		}
+	}
+}
+
+// The hash ring is the one of golang/groupcache.
+func TestHashRingIsGroupcaches(t *testing.T) {
+	r := &ring{names: namesOf(20)}
+	slices.Sort(r.names)
+	p := newPlacement(r)
+	reference := consistenthash.New(1, func(b []byte) uint32 { return fold(b[1:]) }) // it puts a 0 before each name
+	owner := make(map[string]string)
+	var nodes []string
+	for _, name := range r.names {
+		for v := range virtualNodes {
+			node := fmt.Sprint(v, "/", name)
+			nodes = append(nodes, node)
+			owner[node] = name
+		}
+	}
+	reference.Add(nodes...)
+	for slot := range slotCount {
+		got := r.names[p.points[p.find(fold(fmt.Append(nil, slot)))].member]
+		if want := owner[reference.Get(fmt.Sprint("0", slot))]; got != want {
+			t.Fatalf("slot %d is at %s, want %s", slot, got, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"math"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -178,6 +179,28 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 	case Replicated:
 		s.onReplicated(from, m, now, out)
 	}
+}
+
+// Due returns a moment before which Tick has nothing to do, unless something else
+// happens first.
+func (s *Slot) Due() time.Duration {
+	if len(s.parked) > 0 || len(s.handed) > 0 || s.writing > 0 || s.take != nil && s.take.after > 0 {
+		return 0
+	}
+	due := time.Duration(math.MaxInt64)
+	if s.take != nil {
+		due = min(due, s.take.resend.at)
+	}
+	if s.sync != nil && s.sync.nonce != 0 {
+		due = min(due, s.sync.resend.at)
+	}
+	if s.leases > 0 {
+		due = min(due, s.nextPrune)
+	}
+	if s.leftover() {
+		due = min(due, s.asking.at)
+	}
+	return due
 }
 
 // Tick does what has fallen due: deadlines, ended leases, messages to send
