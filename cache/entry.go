@@ -80,6 +80,9 @@ type Hit struct {
 	Version uint64
 	Kind    Kind
 	Expires time.Duration
+	// At is a reading of the clock from after the entry was found, or 0 where
+	// Get had no need of one.
+	At time.Duration
 }
 
 // Digest stands for the live entries that a slot has of some kinds: keys and

@@ -21,8 +21,13 @@ func (s *Store) Get(kind Kind, hash uint64, cacheNumber uint32, key string) (hit
 	if t := s.index[kind][hash%Slots].Load(); t != nil {
 		r = t.find(s.spot(hash), hash, cacheNumber, key)
 	}
-	if r == nil || r.bits != uint8(kind) || r.generation < s.generations.of(cacheNumber) ||
-		(r.expires != 0 || kind == Near) && s.clock() >= r.until() {
+	live := r != nil && r.bits&^bitShort == uint8(kind) && r.generation >= s.generations.of(cacheNumber)
+	if live && (r.expires != 0 || kind == Near) {
+		hit.At = s.clock()
+		live = hit.At < r.until()
+	}
+	if !live {
+		hit.At = 0
 		if r = s.getSlowly(kind, hash, cacheNumber, key); r == nil {
 			return hit, false
 		}

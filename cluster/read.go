@@ -48,14 +48,14 @@ func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
 	before := word.Load()
 	if before&1 == 1 {
 		hit, ok := n.store.Get(cache.Owned, hash, sp.number, key)
-		return hit, ok && word.Load() == before && n.mayAnswer()
+		return hit, ok && word.Load() == before && n.mayAnswerAt(hit.At)
 	}
 	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
 	if !ok && n.cfg.faults.has(servesStaged) {
 		return n.cfg.faults.staged(n, cache.Ref{Hash: hash, Cache: sp.number, Key: key})
 	}
 	// Once a node has said goodbye nobody waits for its near copies to end.
-	return hit, ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswer()
+	return hit, ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswerAt(hit.At)
 }
 
 // owned answers a read of another member that wants no lease.

@@ -47,6 +47,15 @@ func (s *standing) start(least int) {
 // read there before it asked.
 func (n *Node) mayAnswer() bool { return int64(n.clock.now()) < n.standing.until.Load() }
 
+// mayAnswerAt is mayAnswer with a reading of the clock that was taken after what
+// is to be answered was read, or zero for a new one.
+func (n *Node) mayAnswerAt(at time.Duration) bool {
+	if at == 0 {
+		at = n.clock.now()
+	}
+	return int64(at) < n.standing.until.Load()
+}
+
 // fencedOff tells whether fewer members answer than the fence wants.
 func (n *Node) fencedOff() bool {
 	return n.standing.least > 0 && int64(n.clock.now()) >= n.standing.fenced.Load()
