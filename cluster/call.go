@@ -71,8 +71,8 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		case n.ctx.Err() != nil:
 			return a, h, ErrClosed
 		case err != nil && !errors.Is(err, wire.ErrNotSent):
-			again := o.kind == kindGet || n.cfg.faults.has(sendsAgain)
-			if !again || !errors.Is(err, wire.ErrBroken) {
+			again := o.kind == kindGet && errors.Is(err, wire.ErrBroken)
+			if !again && !n.cfg.faults.has(sendsAgain) {
 				return a, h, callError(err, h.name)
 			}
 		}
@@ -187,7 +187,11 @@ func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, 
 	} else {
 		*buf = appendWrite(*buf, o)
 	}
-	b, err := h.link.call(ctx, o.kind, *buf, deadline-n.clock.now())
+	atMost := deadline - n.clock.now()
+	if n.cfg.faults.has(sendsAgain) {
+		atMost = min(atMost, 100*time.Millisecond)
+	}
+	b, err := h.link.call(ctx, o.kind, *buf, atMost)
 	if err != nil {
 		return protocol.Answer{}, err
 	}

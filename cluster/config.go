@@ -33,7 +33,7 @@ const (
 	MinSecret             = 16      // bytes
 	maxName               = 128
 	maxValueLimit         = 16 << 20
-	maxFence              = 1024
+	MaxFence              = 1024
 )
 
 // Config says how a node runs. The zero value works on one machine: it listens
@@ -96,7 +96,7 @@ type Config struct {
 	// (ErrNotFound) and every write is ErrUnavailable; so two nodes cannot have
 	// both this and availability. After a crash the slots of the dead node are
 	// served again FenceFor later than without. Default 0: off; negative is
-	// refused, as is more than 1024.
+	// refused, as is more than MaxFence.
 	Fence int
 	// Logger gets what there is to say. Default: nothing is logged.
 	Logger *slog.Logger
@@ -191,8 +191,8 @@ func (c Config) sizes() (Config, error) {
 			*f.value = f.def
 		}
 	}
-	if c.Fence < 0 || c.Fence > maxFence {
-		return c, fmt.Errorf("cluster: Fence is %d: it must be from 1 to %d, or 0 for none", c.Fence, maxFence)
+	if c.Fence < 0 || c.Fence > MaxFence {
+		return c, fmt.Errorf("cluster: Fence is %d: it must be from 1 to %d, or 0 for none", c.Fence, MaxFence)
 	}
 	if c.MaxValue < 0 || c.MaxValue > maxValueLimit {
 		return c, fmt.Errorf("cluster: MaxValue is %d: it must be from 1 to %d", c.MaxValue, maxValueLimit)

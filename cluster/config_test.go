@@ -37,6 +37,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"little memory", Config{Memory: 1000}, []string{"Memory", "1000"}},
 		{"negative value size", Config{MaxValue: -1}, []string{"MaxValue", "-1"}},
 		{"large value size", Config{MaxValue: 1 << 30}, []string{"MaxValue", "1073741824", "16777216"}},
+		{"negative fence", Config{Fence: -1}, []string{"Fence", "-1", "1024"}},
+		{"high fence", Config{Fence: 1025}, []string{"Fence", "1025", "1024"}},
 		{"long near time", Config{NearTTL: time.Minute}, []string{"NearTTL", "1m0s", "30s"}},
 		{"negative timeout", Config{RequestTimeout: -1}, []string{"RequestTimeout", "-1"}},
 		{"negative join wait", Config{JoinWait: -1}, []string{"JoinWait"}},

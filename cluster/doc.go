@@ -8,10 +8,11 @@
 // P1, coherent: once Set, Delete or Clear has returned nil on any node, no node
 // serves an older value. Per key the cache is linearizable, except that a value
 // may be forgotten at any time: a miss is always allowed, a wrong hit never.
-// This holds while members join, leave in order and restart. It cannot hold for
-// a node that the others take for dead while it lives (a split network, a
-// process that was stopped for long): there near copies end with their lease,
-// and the rest is not promised yet.
+// This holds while members join, leave in order, restart and crash. It cannot
+// hold for a node that the others take for dead while it lives (a split network),
+// unless Config.Fence is set: there near copies end with their lease, and the rest
+// is for as long as the split lasts. A process that was stopped and goes on asks
+// the others before it answers from its memory.
 //
 // P2, survives: with Config.Backups B, up to B nodes may be killed at once, and
 // again as soon as Stats shows every slot fully backed up; no entry is lost whose
@@ -19,9 +20,9 @@
 // nodes. A node that leaves in order hands its entries over first, so a rolling
 // restart loses none.
 //
-// P3, heals: not promised yet. Nodes that started alone and meet later merge
-// what they have: per key the newest version wins, and what was deleted or
-// cleared does not come back.
+// P3, heals: both sides of a split network go on, and find each other again when
+// it heals, as do nodes that started alone. They merge what they have: per key
+// the newest version wins, and what was deleted or cleared does not come back.
 //
 // P4, bounded: every call returns within its context's deadline or
 // Config.RequestTimeout, whichever is sooner. Memory stays within the budget.
@@ -55,6 +56,11 @@
 // lets all owners copy ahead what others will hold without it, turns leaving, waits until they serve, and says goodbye. Active
 // nodes that meet without having known each other compare first whether both
 // have served (meet.go), and if so take everything again.
+//
+// A process that dies is noticed by its connections (gone.go), a silent host by
+// gossip, whose word is checked (doubt.go). What may be answered from a node's
+// own memory is bounded in time (standing.go): by whether its process was stopped
+// (wake.go), and with the fence on by whether enough members answer (fence.go).
 //
 // # Locks and goroutines
 //

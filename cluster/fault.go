@@ -23,7 +23,7 @@ const (
 	sameID                       // a node that is restarted has the incarnation that it had before
 	dropsEvents                  // every second event of gossip that a member has failed is lost
 	lateEvents                   // events of gossip come late and out of order
-	sendsAgain                   // a write is sent again though it may have been carried out
+	sendsAgain                   // a call is sent again after 100 ms, though it may have been carried out
 	deadlineAnew                 // each new attempt of a call has the whole time
 	overBudget                   // a node uses twice its budget
 	faultCount
@@ -47,7 +47,7 @@ var faultNames = [faultCount]string{
 	sameID:          "a restarted node has its old incarnation",
 	dropsEvents:     "every second event that a member has failed is lost",
 	lateEvents:      "events of gossip come late and out of order",
-	sendsAgain:      "a write is sent again though it may have been carried out",
+	sendsAgain:      "a call is sent again after 100 ms, though it may have been carried out",
 	deadlineAnew:    "each new attempt of a call has the whole time",
 	overBudget:      "a node uses twice its budget",
 }

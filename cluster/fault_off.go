@@ -5,6 +5,7 @@ package cluster
 import (
 	"time"
 
+	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/gossip"
 	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/wire"
@@ -20,4 +21,5 @@ func (faulty) timer(d time.Duration, _ *clock) time.Duration                    
 func (faulty) id(string) protocol.Member                                          { return 0 }
 func (faulty) message(*Node, protocol.Member, *wire.Conn, *protocol.Message) bool { return false }
 func (faulty) event(*Node, gossip.Event) bool                                     { return false }
+func (faulty) staged(*Node, cache.Ref) (cache.Hit, bool)                          { return cache.Hit{}, false }
 func (faulty) wire(*wire.Config)                                                  {}

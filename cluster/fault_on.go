@@ -10,6 +10,7 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
+	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/gossip"
 	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/wire"
@@ -116,6 +117,12 @@ func (f faulty) event(n *Node, e gossip.Event) bool {
 		})
 	}
 	return false
+}
+
+// staged looks a key up among the copies ahead.
+func (f faulty) staged(n *Node, ref cache.Ref) (cache.Hit, bool) {
+	e, ok := n.store.Peek(ref, cache.Staged)
+	return cache.Hit{Kind: cache.Near, Value: e.Value, Version: e.Version}, ok && !e.Tombstone
 }
 
 // wire makes the mistakes of connections.

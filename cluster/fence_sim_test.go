@@ -55,7 +55,9 @@ func (x *stall) resume() {
 
 func newFenced(s *simulation, fence int) *fenced {
 	f := &fenced{simulation: s, r: rand.New(rand.NewPCG(s.seed, 7))}
-	s.near = []time.Duration{-1, 300 * time.Millisecond, DefaultNearTTL}[f.r.IntN(3)]
+	if s.near == 0 {
+		s.near = []time.Duration{-1, 300 * time.Millisecond, DefaultNearTTL}[f.r.IntN(3)]
+	}
 	for i := range 5 {
 		n := s.startOn(s.host(), fmt.Sprint("n", i+1), s.addrs(), func(c *Config) { c.Fence, c.stall = fence, f.stalls[i].wait })
 		s.use(n)
@@ -128,7 +130,7 @@ func (f *fenced) strike() {
 			three = append(three, n.host.Name())
 		}
 	}
-	switch f.r.IntN(4) {
+	switch f.r.IntN(6) {
 	case 0:
 		f.net.Split(two, three, sim.BlackHole)
 	case 1:
@@ -139,6 +141,10 @@ func (f *fenced) strike() {
 				f.net.Cut(a, b, sim.BlackHole)
 			}
 		}
+	case 4, 5:
+		// The two are dropped at once, long before what they were answered last is too
+		// old: what is waited for by who takes their slots.
+		f.refuse(nodes[:2], nodes[2:])
 	case 3:
 		for i, n := range f.all() {
 			if n == nodes[0] {
@@ -330,4 +336,72 @@ func TestSimFenceCrash(t *testing.T) {
 		}
 		t.Logf("served again %v after the crash; a leave took %v", took, left)
 	})
+}
+
+// refuse lets members of one side be refused by the other's from now on: they are
+// dropped at once, and live.
+func (f *fenced) refuse(two, three []*simNode) {
+	for _, a := range three {
+		for _, b := range two {
+			f.net.Cut(a.host.Name(), b.host.Name(), sim.Refuse)
+			f.net.Break(a.host.Name(), b.host.Name())
+		}
+	}
+}
+
+// Two members that are dropped at once, and live, serve neither what they own nor
+// near copies of each other's when others may have changed it; and they do not when
+// they are let in again before they have taken their slots anew.
+func TestSimFenceDroppedAtOnce(t *testing.T) {
+	for _, lasts := range []time.Duration{400 * time.Millisecond, 4 * time.Second} {
+		simulate(t, 23, sim.LAN(), func(s *simulation) {
+			s.near = 20 * time.Second
+			f := newFenced(s, 3)
+			ctx := context.Background()
+			time.Sleep(s.near) // leases of earlier owners end
+			two, three := f.all()[:2], f.all()[2:]
+			keys := append(s.ownedBy(two[0], "c", 10), s.ownedBy(two[1], "c", 10)...)
+			for _, key := range keys {
+				if err := three[0].c.Set(ctx, key, []byte("old")); err != nil {
+					t.Fatal(err)
+				}
+				for _, n := range two {
+					if _, err := n.c.Get(ctx, key); err != nil || !n.serves(key) {
+						t.Fatalf("%s does not serve %s: %v", n.Name(), key, err)
+					}
+				}
+			}
+			f.refuse(two, three)
+			cut := time.Now()
+			var changed time.Duration
+			healed := false
+			for changed == 0 || !healed {
+				if since := time.Since(cut); since > lasts && !healed {
+					healed = true
+					s.net.Heal()
+				}
+				for i, key := range keys {
+					call, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+					err := three[i%3].c.Set(call, key, []byte("new"))
+					cancel()
+					if err != nil {
+						continue
+					}
+					if changed == 0 {
+						changed = time.Since(cut)
+					}
+					for _, n := range two {
+						if hit, ok := n.local(n.c.space, hashKey("c", key), key); ok && string(hit.Value) == "old" {
+							t.Errorf("%v after the cut %s still has the old value of %s", time.Since(cut), n.Name(), key)
+						}
+					}
+				}
+				if time.Since(cut) > 30*time.Second {
+					t.Fatal("nothing can be changed")
+				}
+			}
+			s.agreed()
+			t.Logf("refused for %v: the first change was acknowledged after %v", lasts, changed)
+		})
+	}
 }

@@ -63,3 +63,27 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// A member that was taken out and is back may count on nobody's answer before it has
+// acted upon that.
+func TestAnswersAfterADrop(t *testing.T) {
+	nodes := startNodes(t, 2, func(c *Config) { c.Fence = 1 })
+	a, b := nodes[0], nodes[1]
+	if !a.members.upholds(b.id, 0) || a.members.upholds(b.id, 1) {
+		t.Error("a member that was never taken out is answered")
+	}
+	a.members.depart(b.id, false)
+	if a.members.upholds(b.id, 0) || a.members.upholds(b.id, 1) {
+		t.Error("who is not in the table is answered")
+	}
+	a.members.learn(fromGossip, b.members.me())
+	waitAgreed(t, a, b)
+	if a.members.upholds(b.id, 0) || !a.members.upholds(b.id, 1) {
+		t.Error("who is back is answered without having heard of it")
+	}
+	b.members.mu.Lock()
+	defer b.members.mu.Unlock()
+	if got := b.members.others[a.id].theirs; got != 1 {
+		t.Errorf("it has acted upon %d times", got)
+	}
+}

@@ -52,7 +52,7 @@ func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
 	}
 	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
 	if !ok && n.cfg.faults.has(servesStaged) {
-		hit, ok = n.store.Get(cache.Staged, hash, sp.number, key)
+		return n.cfg.faults.staged(n, cache.Ref{Hash: hash, Cache: sp.number, Key: key})
 	}
 	// Once a node has said goodbye nobody waits for its near copies to end.
 	return hit, ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswer()

@@ -23,7 +23,10 @@ func (s *storm) befall(k *strike) {
 	case blowCrash, blowLeave:
 		s.away(k)
 	case blowJoin:
-		s.launch(s.seat(k.seats[0], s.chance(k)))
+		for i, num := range k.seats {
+			time.Sleep(time.Duration(i) * 7 * time.Millisecond)
+			s.launch(s.seat(num, s.chance(k)))
+		}
 	case blowFreeze:
 		s.freezes(k)
 	case blowSplit, blowFlap:

@@ -157,20 +157,29 @@ func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 		got, d.err = cache.Get(ctx, key)
 		d.value = s.text(got, d.err == nil)
 	case what < 850:
-		d.kind, d.value = sets, fmt.Sprint(s.values.Add(1))
+		d.kind, d.value = didSet, fmt.Sprint(s.values.Add(1))
 		value := d.value
 		if s.plan.padded && oneIn(r, 4) {
 			value += ":" + strings.Repeat("x", pad)
 		}
 		d.err = cache.Set(ctx, key, []byte(value))
 	case what < 991:
-		d.kind = deletes
+		d.kind = didDelete
 		d.err = cache.Delete(ctx, key)
 	default:
-		d.kind = clears_
+		d.kind = didClear
 		d.err = cache.Clear(ctx)
 	}
 	s.ended(a, name+key, d, limit, d.err)
+	if d.kind == didSet && d.err == nil && oneIn(r, 2) {
+		// What was written is read elsewhere at once.
+		if b := s.pick(r); b != nil && b != a {
+			d := deed{client: id, node: b.Name(), call: s.log.now()}
+			got, err := b.c.Get(context.Background(), key)
+			d.value = s.text(got, err == nil)
+			s.ended(b, "c/"+key, d, DefaultRequestTimeout, err)
+		}
+	}
 }
 
 // lateCalls are those of an application that has not noticed that its node has
@@ -184,7 +193,7 @@ func (s *storm) lateCalls(a *life, r *rand.Rand) {
 		}
 		o := lives[r.IntN(len(lives))]
 		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
-		d := deed{client: client, node: o.Name(), kind: sets, value: fmt.Sprint(s.values.Add(1)), call: s.log.now()}
+		d := deed{client: client, node: o.Name(), kind: didSet, value: fmt.Sprint(s.values.Add(1)), call: s.log.now()}
 		err := o.c.Set(ctx, key, []byte(d.value))
 		s.ended(o, "c/"+key, d, 100*time.Millisecond, err)
 		d = deed{client: client, node: a.Name(), call: s.log.now()}
@@ -211,7 +220,7 @@ const slack = 4 * tickEvery
 // ended notes how a call ended.
 func (s *storm) ended(a *life, key string, d deed, limit time.Duration, err error) {
 	d.ret, d.err = s.log.now(), err
-	d.open = err != nil && (d.kind != gets || !errors.Is(err, ErrNotFound))
+	d.open = err != nil && (d.kind != didGet || !errors.Is(err, ErrNotFound))
 	s.stormMu.Lock()
 	killed := a.killed <= d.ret
 	frosted := a.frosted(span{d.call, d.ret})
@@ -222,16 +231,16 @@ func (s *storm) ended(a *life, key string, d deed, limit time.Duration, err erro
 	if took := d.ret - d.call; took > limit+slack && !killed && !frosted {
 		s.wrong("P4", "a %v at %s at %v took %v, its deadline was %v: %v", d.kind, a.Name(), d.call, took, limit, err)
 	}
-	if d.kind == gets && d.open {
+	if d.kind == didGet && d.open {
 		if killed {
 			return
 		}
 		d.value = "" // what came with an error
 	}
-	if d.kind == gets && s.loads.fresh(d.value, d.call) {
+	if d.kind == didGet && s.loads.fresh(d.value, d.call) {
 		return
 	}
-	if d.kind == clears_ {
+	if d.kind == didClear {
 		s.log.clear(cacheOf(key), d)
 		return
 	}
@@ -252,7 +261,7 @@ func (l *loaders) open(s *storm, a *life) *Cache[[]byte] {
 	c, err := NewCache(a.Node, "fill", Options[[]byte]{Load: func(ctx context.Context, key string) ([]byte, error) {
 		v := fmt.Sprint(s.values.Add(1))
 		begun := s.log.now()
-		s.log.add("fill/"+key, deed{client: -1, node: a.Name(), kind: sets, value: v, call: begun, ret: begun, open: true})
+		s.log.add("fill/"+key, deed{client: -1, node: a.Name(), kind: didSet, value: v, call: begun, ret: begun, open: true})
 		l.mu.Lock()
 		if l.begun == nil {
 			l.begun = make(map[string]time.Duration)

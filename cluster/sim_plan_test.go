@@ -19,7 +19,7 @@ var simMinutes = flag.Float64("sim.minutes", 0, "how long the faults of TestSim 
 const storms = 10
 
 // maxBackups is the most that a plan gives each entry.
-const maxBackups = 0
+const maxBackups = 2
 
 // A plan is all that is chosen from a seed before anything runs: what the
 // cluster is like, and what befalls it when.
@@ -46,7 +46,7 @@ type blow uint8
 const (
 	blowCrash  blow = iota // of a process or of a host, and its restart
 	blowLeave              // in order, and comes back
-	blowJoin               // one that was not there before
+	blowJoin               // one or two that were not there before
 	blowFreeze             // and thaws
 	blowSplit              // the network is cut between one side and the other
 	blowFlap               // the same, again and again
@@ -101,7 +101,7 @@ func (k *strike) String() string {
 	case blowLeave:
 		s = names + " leaves in order" + back
 	case blowJoin:
-		s = names + " joins"
+		s = names + map[bool]string{true: " join, 7 ms apart", false: " joins"}[len(k.seats) > 1]
 	case blowFreeze:
 		s = fmt.Sprintf("%s is frozen for %v", names, k.lasts)
 	case blowSplit:
@@ -230,9 +230,11 @@ func (p *plan) strike(r *rand.Rand) {
 			if p.most > p.nodes+3 || p.nodes == 30 {
 				continue
 			}
-			k.seats = []int{p.most}
-			p.most++
-			free = append(free, at+5*time.Second)
+			for range 1 + r.IntN(2) {
+				k.seats = append(k.seats, p.most)
+				p.most++
+				free = append(free, at+5*time.Second)
+			}
 		case blowFreeze:
 			k.lasts = between(r, time.Second, 90*time.Second)
 			if !one() {

@@ -37,10 +37,10 @@ type deed struct {
 type deedKind uint8
 
 const (
-	gets deedKind = iota
-	sets
-	deletes
-	clears_
+	didGet deedKind = iota
+	didSet
+	didDelete
+	didClear
 )
 
 func (k deedKind) String() string { return [...]string{"get", "set", "delete", "clear"}[k] }
@@ -157,12 +157,12 @@ func stretch(deeds []deed, in span) []porcupine.Operation {
 		d := &deeds[i]
 		within := d.call >= in.from && d.ret < in.to && !d.open
 		switch {
-		case d.kind == gets && within && d.value != "":
+		case d.kind == didGet && within && d.value != "":
 			found[d.value] = true
 			ops = append(ops, porcupine.Operation{ClientId: d.client, Input: input{}, Output: d.value, Call: int64(d.call), Return: int64(d.ret)})
-		case d.kind == sets && d.call < in.from:
+		case d.kind == didSet && d.call < in.from:
 			before = true
-		case d.kind != gets && within:
+		case d.kind != didGet && within:
 			ops = append(ops, porcupine.Operation{ClientId: d.client, Input: input{write: true, value: d.value}, Output: "", Call: int64(d.call), Return: int64(d.ret)})
 		}
 	}
@@ -173,7 +173,7 @@ func stretch(deeds []deed, in span) []porcupine.Operation {
 		d := &deeds[i]
 		within := d.call >= in.from && d.ret < in.to && !d.open
 		over := d.ret < in.from && !d.open // acknowledged: it had taken effect
-		if d.kind == sets && !within && !over && d.call < in.to && found[d.value] {
+		if d.kind == didSet && !within && !over && d.call < in.to && found[d.value] {
 			ops = append(ops, porcupine.Operation{ClientId: d.client, Input: input{write: true, value: d.value}, Output: "", Call: int64(d.call), Return: never})
 		}
 	}
@@ -234,12 +234,12 @@ func (c *chronicle) invented() map[string]deed {
 		set := make(map[string]time.Duration)
 		deeds := c.on(key)
 		for i := range deeds {
-			if d := &deeds[i]; d.kind == sets {
+			if d := &deeds[i]; d.kind == didSet {
 				set[d.value] = d.call
 			}
 		}
 		for _, d := range deeds {
-			if d.kind != gets || d.value == "" {
+			if d.kind != didGet || d.value == "" {
 				continue
 			}
 			if at, ok := set[d.value]; !ok || at > d.ret {

@@ -104,7 +104,7 @@ func (t *torn) withClears(in span, deeds []deed) bool {
 	defer t.mu.Unlock()
 	return slices.ContainsFunc(t.spans, func(s span) bool {
 		return s.from < in.to && in.from < s.to && slices.ContainsFunc(deeds, func(d deed) bool {
-			return d.kind == clears_ && d.call < s.to && (d.open || s.from < d.ret)
+			return d.kind == didClear && d.call < s.to && (d.open || s.from < d.ret)
 		})
 	})
 }

@@ -181,7 +181,7 @@ const apart = 10 * time.Millisecond
 func (s *storm) removed(deeds []deed) (time.Duration, bool) {
 	var last *deed
 	for i := range deeds {
-		if d := &deeds[i]; (d.kind == deletes || d.kind == clears_) && !d.open && (last == nil || d.call > last.call) {
+		if d := &deeds[i]; (d.kind == didDelete || d.kind == didClear) && !d.open && (last == nil || d.call > last.call) {
 			last = d
 		}
 	}
@@ -190,7 +190,7 @@ func (s *storm) removed(deeds []deed) (time.Duration, bool) {
 	}
 	for i := range deeds {
 		d := &deeds[i]
-		if d.kind != sets {
+		if d.kind != didSet {
 			continue
 		}
 		if d.open || d.ret+apart > last.call {

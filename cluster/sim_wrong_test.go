@@ -13,7 +13,28 @@ var simHunt = flag.Uint64("sim.hunt", 0, "look for each deliberate fault with so
 
 // wrongSeeds are seeds with which TestSim finds each fault. What a seed finds is
 // not quite determined (see TestSim), so each is tried a few times.
-var wrongSeeds = [faultCount][]uint64{}
+var wrongSeeds = [faultCount][]uint64{
+	keepsRevoked:    {1},
+	forgetsClear:    {1},
+	dropsWrites:     {1},
+	wallTimer:       {3},
+	coarseTimer:     {1},
+	leaseFromAnswer: {48},
+	answersClosed:   {18},
+	servesStaged:    {147},
+	sameNumbers:     {3},
+	cutsGrant:       {4},
+	repeatsGrant:    {7},
+	doneEarly:       {8},
+	leavesEarly:     {5},
+	noStrangers:     {7},
+	sameID:          {4},
+	dropsEvents:     {1},
+	lateEvents:      {8},
+	sendsAgain:      {42},
+	deadlineAnew:    {1},
+	overBudget:      {131},
+}
 
 // A fault around the protocol is found by what TestSim checks: it could fail.
 func TestSimFindsFaults(t *testing.T) {
@@ -35,6 +56,7 @@ func TestSimFindsFaults(t *testing.T) {
 					})
 					if s.first != "" {
 						first, _, _ := strings.Cut(s.first, "\n")
+						t.Logf("found with seed %d: %s", seed, first)
 						table = append(table, fmt.Sprintf("%-66s seed %3d  %.150s", f, seed, first))
 						return
 					}

@@ -17,6 +17,7 @@ type config struct {
 	join                   []string
 	secretFile, secret     string // one of them, or none
 	backups                int
+	fence                  int
 	memory                 int64
 	nearTTL                time.Duration // negative: none
 	leaveTimeout           time.Duration

@@ -93,6 +93,8 @@ func TestBadFlags(t *testing.T) {
 		{[]string{"-memory", "lots"}, nil, []string{`-memory "lots"`, "like 256MiB"}},
 		{[]string{"-near-ttl", "31s"}, nil, []string{`-near-ttl "31s"`, "up to 30s"}},
 		{[]string{"-near-ttl", "5"}, nil, []string{`-near-ttl "5"`, "want a duration"}},
+		{[]string{"-fence", "-1"}, nil, []string{`-fence "-1"`, "up to 1024"}},
+		{[]string{"-fence", "two"}, nil, []string{`-fence "two"`, "0 for no fence"}},
 		{[]string{"-leave-timeout", "0"}, nil, []string{`-leave-timeout "0"`, "above zero"}},
 		{[]string{"-log-level", "loud"}, nil, []string{`-log-level "loud"`, "debug, info, warn or error"}},
 		{[]string{"-log-format", "xml"}, nil, []string{`-log-format "xml"`, "text or json"}},

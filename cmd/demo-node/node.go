@@ -18,7 +18,7 @@ const peerTries = 100
 func startNode(ctx context.Context, cfg config, secret string, log *slog.Logger) (*cluster.Node, error) {
 	c := cluster.Config{
 		Name: cfg.name, Bind: cfg.bind, Peer: cfg.peer, Join: cfg.join, Secret: secret, Backups: cfg.backups,
-		Memory: cfg.memory, NearTTL: cfg.nearTTL, Logger: log,
+		Memory: cfg.memory, NearTTL: cfg.nearTTL, Fence: cfg.fence, Logger: log,
 	}
 	host, port, err := net.SplitHostPort(cfg.bind)
 	if err != nil {

@@ -86,6 +86,14 @@ var options = []option{
 		}
 		return nil
 	}},
+	{"fence", "0", "how many members, this one included, must answer a node for it to serve: more than half of all; 0 for no fence", func(c *config, v string) error {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 || n > cluster.MaxFence {
+			return fmt.Errorf("want a number of members up to %d, or 0 for no fence", cluster.MaxFence)
+		}
+		c.fence = n
+		return nil
+	}},
 	{"leave-timeout", "10s", "how long the node may take to hand over and leave", func(c *config, v string) error {
 		d, err := time.ParseDuration(v)
 		if err != nil || d <= 0 {

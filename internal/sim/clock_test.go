@@ -9,7 +9,7 @@ import (
 // otherwise.
 func TestWallClock(t *testing.T) {
 	simulated(t, LAN(), func(t *testing.T, n *Network, a, b *Process) {
-		off := func() time.Duration { return a.host.Now().Sub(time.Now()) }
+		off := func() time.Duration { return time.Until(a.host.Now()) }
 		want := func(d time.Duration) {
 			t.Helper()
 			if got := off(); got != d {
@@ -27,7 +27,7 @@ func TestWallClock(t *testing.T) {
 		want(-4*time.Minute + time.Second)
 		time.Sleep(1000 * time.Second)
 		want(-4*time.Minute + 2*time.Second)
-		if d := b.host.Now().Sub(time.Now()); d != 0 {
+		if d := time.Until(b.host.Now()); d != 0 {
 			t.Errorf("another host's clock is wrong by %v", d)
 		}
 		a.host.Crash()

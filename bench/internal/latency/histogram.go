@@ -106,3 +106,12 @@ func (s Sparse) Histogram() *Histogram {
 	}
 	return h
 }
+
+// Over returns how many calls took longer than d, to the width of a bucket.
+func (h *Histogram) Over(d time.Duration) uint64 {
+	n := uint64(0)
+	for _, c := range h.Counts[bucket(d)+1:] {
+		n += c
+	}
+	return n
+}

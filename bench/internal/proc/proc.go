@@ -17,13 +17,13 @@ import (
 	"os"
 	"os/exec"
 	"sync"
-	"syscall"
 	"time"
 )
 
 const (
 	roleVar = "PEERCACHE_BENCH_ROLE"
 	cpuVar  = "PEERCACHE_BENCH_CPU"
+	nameVar = "PEERCACHE_BENCH_NAME"
 
 	maxLine = 64 << 20 // bytes
 	// stopFor is how long a child may take to end by itself.
@@ -46,6 +46,9 @@ type Options struct {
 	Name string
 	// CPU, if not nil, is the only processor that the child runs on.
 	CPU *int
+	// OwnNetwork gives the child a network that nobody else is on (Linux, where
+	// the system allows it).
+	OwnNetwork bool
 }
 
 // Child is a process that was started in a role. Its methods may be called from
@@ -71,11 +74,11 @@ func Start(role string, o Options) (*Child, error) {
 		return nil, fmt.Errorf("proc: %w", err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	cmd.Env = append(os.Environ(), roleVar+"="+role, nameVar+"="+o.Name)
 	if o.CPU != nil {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", cpuVar, *o.CPU))
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.SysProcAttr = attributes(o.OwnNetwork)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, fmt.Errorf("proc: %w", err)

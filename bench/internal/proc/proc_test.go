@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +27,20 @@ func echo() (map[string]Handler, func()) {
 	return map[string]Handler{
 		"twice": Handle(func(n int) (int, error) { return 2 * n, nil }),
 		"fail":  Handle(func(why string) (any, error) { return nil, errors.New(why) }),
-		"hang":  Handle(func(any) (any, error) { time.Sleep(time.Hour); return nil, nil }),
+		"hang":  Handle(hang),
 		"exit":  Handle(func(code int) (any, error) { os.Exit(code); return nil, nil }),
 	}, nil
+}
+
+// hang leaves a file, if it is told its name, and does not return.
+func hang(file string) (any, error) {
+	if file != "" {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			return nil, err
+		}
+	}
+	time.Sleep(time.Hour)
+	return nil, nil
 }
 
 func start(t *testing.T) *Child {
@@ -67,6 +80,27 @@ func TestChildGone(t *testing.T) {
 	}
 	if err := c.Ask(t.Context(), "twice", 1, nil); err == nil {
 		t.Error("a child that has ended answers")
+	}
+}
+
+// A child that is stopped in the middle of an answer ends by itself.
+func TestChildStopsWhileAsked(t *testing.T) {
+	c := start(t)
+	asked := make(chan error, 1)
+	file := filepath.Join(t.TempDir(), "asked")
+	go func() { asked <- c.Ask(t.Context(), "hang", file, nil) }() // ends with the child
+	for _, err := os.Stat(file); err != nil; _, err = os.Stat(file) {
+		if t.Context().Err() != nil {
+			t.Fatal("the child is not asked")
+		}
+		runtime.Gosched()
+	}
+	c.Stop()
+	if err := <-asked; err == nil {
+		t.Error("a child that hangs has answered")
+	}
+	if s := c.cmd.ProcessState; !s.Exited() {
+		t.Errorf("the child did not end by itself: %v", s)
 	}
 }
 

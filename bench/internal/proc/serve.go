@@ -2,10 +2,16 @@ package proc
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"time"
 )
+
+// endFor is how long a child may take to clean up when its parent is gone.
+const endFor = 10 * time.Second
 
 // Handler answers one kind of question.
 type Handler func(with json.RawMessage) (any, error)
@@ -41,19 +47,46 @@ func Serve(roles map[string]Role) error {
 	if !ok {
 		return fmt.Errorf("proc: there is no role %q", name)
 	}
+	stop, err := profile(os.Getenv(ProfilesVar), os.Getenv(nameVar))
+	if err != nil {
+		return err
+	}
 	handlers, end := role()
 	if end != nil {
 		defer end()
 	}
-	lines := bufio.NewScanner(os.Stdin)
-	lines.Buffer(nil, maxLine)
+	defer stop() // before the end, which may take longer than the parent waits
+	questions := make(chan []byte)
+	var failed error // of reading; read when questions is closed
+	go func() {      // ends with stdin
+		defer close(questions)
+		lines := bufio.NewScanner(os.Stdin)
+		lines.Buffer(nil, maxLine)
+		for lines.Scan() {
+			questions <- bytes.Clone(lines.Bytes())
+		}
+		failed = lines.Err()
+		// Whatever hangs then, the process does not outlive its parent for long.
+		time.AfterFunc(endFor, func() { os.Exit(1) })
+	}()
 	out := json.NewEncoder(os.Stdout)
-	for lines.Scan() {
-		if err := out.Encode(respond(handlers, lines.Bytes())); err != nil {
-			return fmt.Errorf("proc: answering: %w", err)
+	for q := range questions {
+		answered := make(chan answer, 1)
+		go func() { answered <- respond(handlers, q) }() // ends with the handler, or the process
+		select {
+		case a := <-answered:
+			if err := out.Encode(a); err != nil {
+				return fmt.Errorf("proc: answering: %w", err)
+			}
+		case <-questions: // nothing is asked before the answer: the parent is gone
+			select {
+			case <-answered:
+			case <-time.After(stopFor / 4):
+			}
+			return errors.New("proc: the parent has not waited for an answer")
 		}
 	}
-	return lines.Err()
+	return failed
 }
 
 func respond(handlers map[string]Handler, line []byte) answer {

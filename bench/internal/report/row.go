@@ -12,16 +12,30 @@ import (
 
 // Row is one product in one setting. What does not apply is absent.
 type Row struct {
-	Bench   string  `json:"bench"`
-	Product string  `json:"product"`
+	Bench   string `json:"bench"`
+	Product string `json:"product"`
+	// Case is the setting, where callers and TLS do not say it all.
+	Case    string  `json:"case,omitempty"`
 	Callers int     `json:"callers,omitempty"`
-	TLS     bool    `json:"tls"`
-	Ops     float64 `json:"ops_per_second,omitempty"` // median of the rounds
-	Ratio   float64 `json:"ratio,omitempty"`          // median of the rounds' ratios to the base
-	P50     float64 `json:"p50_us,omitempty"`         // median of the rounds
-	P99     float64 `json:"p99_us,omitempty"`         // median of the rounds
-	Rounds  int     `json:"rounds,omitempty"`
+	TLS     *bool   `json:"tls,omitempty"`
+	Ops     float64 `json:"ops_per_second,omitempty"`
+	// Ratio is the rate divided by that of the bench's base in the same round.
+	Ratio float64 `json:"ratio,omitempty"`
+	P50   float64 `json:"p50_us,omitempty"`
+	P99   float64 `json:"p99_us,omitempty"`
+	P999  float64 `json:"p999_us,omitempty"`
+	// CPU is of all processes together.
+	CPU float64 `json:"cpu_us_per_op,omitempty"`
+	// Allocs are of the process that makes the calls. Those of the others are
+	// the figure server_allocs_per_op.
+	Allocs *float64 `json:"allocs_per_op,omitempty"`
+	Rounds int      `json:"rounds,omitempty"`
+	// Figures are what only this bench has, by name with the unit at its end.
+	Figures map[string]float64 `json:"figures,omitempty"`
 }
+
+// Secure tells whether the row is of a product with TLS.
+func (r *Row) Secure() bool { return r.TLS != nil && *r.TLS }
 
 // WriteFile writes v as JSON. An empty path is nowhere.
 func WriteFile(path string, v any) error {
