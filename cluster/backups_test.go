@@ -29,9 +29,9 @@ func waitBackedUp(t testing.TB, backups int, nodes ...*Node) {
 func TestKilledNodesLoseNothing(t *testing.T) {
 	for _, b := range []int{1, 2} {
 		t.Run(fmt.Sprint(b, " backups"), func(t *testing.T) {
-			nodes := startNodes(t, 3*b+1, backups(b))
+			nodes := startNodes(t, 2*b+2, backups(b))
 			var keys []string
-			for round := range 3 {
+			for round := range 2 {
 				waitBackedUp(t, b, nodes...)
 				keys = fillCache(t, openBytes(t, nodes[round%len(nodes)], "c"), count(20000))
 				var closing sync.WaitGroup

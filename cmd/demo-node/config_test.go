@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/peercache/peercache/cluster"
 )
 
 // variables is an environment.
@@ -25,7 +27,8 @@ func variables(pairs ...string) func(string) string {
 
 func TestParseConfig(t *testing.T) {
 	byDefault := config{
-		bind: "127.0.0.1:7946", http: "127.0.0.1:8080", memory: 256 << 20, nearTTL: 5 * time.Second,
+		backups: cluster.DefaultBackups,
+		bind:    "127.0.0.1:7946", http: "127.0.0.1:8080", memory: 256 << 20, nearTTL: 5 * time.Second,
 		leaveTimeout: 10 * time.Second, logLevel: slog.LevelInfo,
 	}
 	all := config{
