@@ -13,7 +13,7 @@ const (
 	coarseTimer                  // they are timed by a tick of half a second
 	leaseFromAnswer              // a holder counts its lease from the answer, not from the question
 	answersClosed                // a node that has left goes on answering from its memory
-	servesStaged                 // a copy ahead of the switch is served
+	servesStaged                 // a copy ahead of the switch is served, and not kept up to date
 	sameNumbers                  // the number of a request that was given up is used again at once
 	cutsGrant                    // the last entry of a grant gets lost
 	repeatsGrant                 // a grant is sent again when the slot is taken again, as it was the first time
@@ -37,7 +37,7 @@ var faultNames = [faultCount]string{
 	coarseTimer:     "they are timed by a tick of half a second",
 	leaseFromAnswer: "a holder counts its lease from the answer",
 	answersClosed:   "a node that has left goes on answering",
-	servesStaged:    "a copy ahead of the switch is served",
+	servesStaged:    "a copy ahead of the switch is served, and not kept up to date",
 	sameNumbers:     "the number of a request that was given up is used again at once",
 	cutsGrant:       "the last entry of a grant gets lost",
 	repeatsGrant:    "an old grant is sent again for a new take",

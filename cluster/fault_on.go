@@ -79,6 +79,8 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 			Prior: n.caches.Of(m.Ref.Cache).Count, Generation: m.Generation,
 		}, nil)
 		return true
+	case m.Kind == protocol.Stage && f.has(servesStaged):
+		return true
 	case m.Kind != protocol.Grant:
 	case f.has(cutsGrant) && len(m.Content) > 0:
 		m.Content = m.Content[:len(m.Content)-1]

@@ -16,7 +16,7 @@ import (
 var simMinutes = flag.Float64("sim.minutes", 0, "how long the faults of TestSim go on, in virtual minutes; 0: as the seed says")
 
 // storms is how many seeds TestSim runs where it is not told.
-const storms = 10
+const storms = 4
 
 // maxBackups is the most that a plan gives each entry.
 const maxBackups = 2
