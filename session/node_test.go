@@ -47,7 +47,7 @@ func startNodes(t testing.TB, count int) []*cluster.Node {
 	}
 	look := time.NewTicker(2 * time.Millisecond)
 	defer look.Stop()
-	for served := 0; served != 32_768; { // until they share all slots
+	for served, slots := 0, nodes[0].Stats().Slots; served != slots; { // until they share all
 		served = 0
 		for _, n := range nodes {
 			served += n.Stats().SlotsActive

@@ -85,7 +85,7 @@ func settle(t testing.TB, all ...*served) {
 			active += stats.SlotsActive
 			agreed = agreed && stats.Members == len(all)
 		}
-		if agreed && active == 32_768 {
+		if agreed && active == all[0].node.Stats().Slots {
 			return
 		}
 		select {
