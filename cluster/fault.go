@@ -26,6 +26,7 @@ const (
 	sendsAgain                   // a call is sent again after 100 ms, though it may have been carried out
 	deadlineAnew                 // each new attempt of a call has the whole time
 	overBudget                   // a node uses twice its budget
+	losesReplica                 // a backup acknowledges a write and does not keep it
 	faultCount
 )
 
@@ -50,6 +51,7 @@ var faultNames = [faultCount]string{
 	sendsAgain:      "a call is sent again after 100 ms, though it may have been carried out",
 	deadlineAnew:    "each new attempt of a call has the whole time",
 	overBudget:      "a node uses twice its budget",
+	losesReplica:    "a backup acknowledges a write and does not keep it",
 }
 
 func (f fault) String() string { return faultNames[f] }

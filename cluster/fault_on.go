@@ -79,6 +79,9 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 			Prior: n.caches.Of(m.Ref.Cache).Count, Generation: m.Generation,
 		}, nil)
 		return true
+	case m.Kind == protocol.Replicate && f.now(losesReplica, 4):
+		n.send(from, &protocol.Message{Kind: protocol.Replicated, Slot: m.Slot, Nonce: m.Nonce, Ref: m.Ref, Term: m.Term}, nil)
+		return true
 	case m.Kind == protocol.Stage && f.has(servesStaged):
 		return true
 	case m.Kind != protocol.Grant:

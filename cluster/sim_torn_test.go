@@ -215,4 +215,13 @@ func (s *storm) within(lives []*life) {
 }
 
 // backedUp tells whether every slot has so many backups.
-func backedUp(_ []*life, backups int) bool { return backups == 0 }
+func backedUp(lives []*life, backups int) bool {
+	sum := 0
+	for _, a := range lives {
+		st := a.Stats()
+		if sum += st.SlotsBackedUp; a.inTable() && st.Backups < backups {
+			return false
+		}
+	}
+	return sum == slotCount
+}

@@ -27,15 +27,16 @@ var wrongSeeds = [faultCount][]uint64{
 	sameNumbers:     {3},
 	cutsGrant:       {4},
 	repeatsGrant:    {7},
-	doneEarly:       {8},
-	leavesEarly:     {5},
+	doneEarly:       {5, 8},
+	leavesEarly:     {18},
 	noStrangers:     {7},
 	sameID:          {4},
-	dropsEvents:     {1},
+	dropsEvents:     {11},
 	lateEvents:      {7, 11, 21},
 	sendsAgain:      {42},
 	deadlineAnew:    {1},
 	overBudget:      {131},
+	losesReplica:    {17},
 }
 
 // A fault around the protocol is found by what TestSim checks: it could fail.
