@@ -236,6 +236,7 @@ func TestSimSilentOwner(t *testing.T) {
 func TestSimDeleteWithSilentHolder(t *testing.T) {
 	simulate(t, 3, sim.LAN(), func(s *simulation) {
 		s.near = 1500 * time.Millisecond
+		s.change = func(c *Config) { c.Backups = -1 } // else the holder may be the backup too
 		nodes := s.cluster(3)
 		s.settled()
 		owner, holder, other := nodes[0], nodes[1], nodes[2]
@@ -285,6 +286,7 @@ func TestSimDeleteWithSilentHolder(t *testing.T) {
 func TestSimSetWithSilentHolder(t *testing.T) {
 	simulate(t, 4, sim.LAN(), func(s *simulation) {
 		s.near = 600 * time.Millisecond
+		s.change = func(c *Config) { c.Backups = -1 } // else the holder may be the backup too
 		nodes := s.cluster(3)
 		s.settled()
 		owner, holder := nodes[0], nodes[1]
