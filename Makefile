@@ -16,12 +16,12 @@ test: ## everything that has to be green
 	$(GO) vet ./...
 	$(GO) vet -tags faults,fewslots ./cluster ./internal/wire
 	cd bench && $(GO) vet ./...
-	$(GO) test -race -count=1 -timeout 14m $$($(GO) list ./... | grep -v /internal/chaos)
-	cd bench && $(GO) test -race -count=1 ./...
+	$(GO) test -race -count=1 -timeout 5m $$($(GO) list ./... | grep -v -e /cluster$$ -e /internal/chaos$$)
+	$(GO) test -race -tags fewslots -short -count=1 -timeout 8m ./cluster -sim.for 3s -coherence.for 3s
+	$(GO) test -count=1 -run 'Ring|Rout|Joins?And|Memory|Thousand|DeletedIsGone|Conversation' ./cluster
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
-	$(GO) test -tags faults -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules' ./cluster
-	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.seeds 200
-	$(GO) test -tags faults,fewslots -count=1 -timeout 4m -v -run 'TestSimFindsFaults' ./cluster
+	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules|TestSimFindsFaults' ./cluster
+	$(GO) test -tags fewslots -count=1 -timeout 6m -v -run 'TestSim$$|TestSimSplit|TestSimFence$$|TestSimRolling' ./cluster -sim.seeds 200 -sim.for 10s
 	$(GO) test -count=1 -v ./internal/chaos # alone: its processes need the processors
 
 .PHONY: sim

@@ -35,7 +35,7 @@ func testMessages(r *registry) []protocol.Message {
 	ref := cache.Ref{Hash: sp.hasher.hash("key"), Cache: 1, Key: "key"}
 	gen := protocol.Generation{Count: 3, Raiser: 9}
 	return []protocol.Message{
-		{Kind: protocol.Take, Slot: 16383, Nonce: 7, Digest: 1 << 63, Clears: 1 << 62, Taken: 3, Have: cache.Digest{Count: 2, Sum: 5}},
+		{Kind: protocol.Take, Slot: slotCount - 1, Nonce: 7, Digest: 1 << 63, Clears: 1 << 62, Taken: 3, Have: cache.Digest{Count: 2, Sum: 5}},
 		{
 			Kind: protocol.Grant, Slot: 1, Nonce: 7, Digest: 8, Large: true, Taken: 6, Known: 12, Made: 13, Backed: 14,
 			Spends: []protocol.Spend{{To: 4, Nonce: 2, First: 1, Backups: []protocol.Member{5, 1 << 63}}, {To: 5, Nonce: 3, First: 3}},

@@ -164,6 +164,9 @@ func (f *fenced) strike() {
 // P1 with the fence: while five nodes are cut 2:3, one way only too, and processes
 // are stopped and go on, no read is stale at any moment.
 func TestSimFence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long simulations run without -short")
+	}
 	eachSeed(t, 3, func(t *testing.T, seed uint64) {
 		simulate(t, seed, sim.LAN(), func(s *simulation) { fencedLife(newFenced(s, 3)) })
 	})

@@ -38,7 +38,7 @@ func (s *storm) befall(k *strike) {
 		defer end()
 		s.sleep(k.lasts)
 	case blowSlow:
-		host := s.seats[k.seats[0]].host.Name()
+		host := s.seatOf(k.seats[0]).host.Name()
 		_, end := s.during(func(from, to string, l *sim.Link) {
 			if from == host || to == host {
 				l.Latency += k.link.Latency
@@ -51,7 +51,7 @@ func (s *storm) befall(k *strike) {
 	case blowJump:
 		until := s.log.now() + k.lasts
 		for by := k.ahead; s.log.now() < until && s.sleep(k.every); by = -by {
-			s.seats[k.seats[0]].host.JumpClock(by)
+			s.seatOf(k.seats[0]).host.JumpClock(by)
 		}
 	}
 	if k.blow != blowJoin {
@@ -62,7 +62,7 @@ func (s *storm) befall(k *strike) {
 // away takes a node away and brings it back.
 func (s *storm) away(k *strike) {
 	s.stormMu.Lock()
-	st := s.seats[k.seats[0]]
+	st := s.seatOf(k.seats[0])
 	s.stormMu.Unlock()
 	a := st.life
 	if !s.up(a) {
@@ -91,7 +91,7 @@ func (s *storm) away(k *strike) {
 }
 
 func (s *storm) freezes(k *strike) {
-	a := s.seats[k.seats[0]].life
+	a := s.seatOf(k.seats[0]).life
 	if !s.up(a) {
 		return
 	}
@@ -111,7 +111,7 @@ func (s *storm) freezes(k *strike) {
 func (s *storm) cuts(k *strike) {
 	side := make(map[string]bool)
 	for _, i := range k.seats {
-		side[s.seats[i].host.Name()] = true
+		side[s.seatOf(i).host.Name()] = true
 	}
 	x, end := s.during(func(from, to string, l *sim.Link) {
 		out, in := side[from] && !side[to], side[to] && !side[from]
@@ -134,7 +134,7 @@ func (s *storm) cuts(k *strike) {
 }
 
 func (s *storm) breaks(k *strike) {
-	a, b := s.seats[k.seats[0]].host.Name(), s.seats[k.seats[1]].host.Name()
+	a, b := s.seatOf(k.seats[0]).host.Name(), s.seatOf(k.seats[1]).host.Name()
 	until := s.log.now() + k.lasts
 	for s.log.now() < until && s.sleep(k.every) {
 		s.net.Break(a, b)

@@ -94,6 +94,9 @@ func TestSimPauses(t *testing.T) {
 
 // All nodes are restarted in order, one after another.
 func TestSimRollingRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long simulations run without -short")
+	}
 	entries := count(20000)
 	for _, b := range []int{0, 1, 2} {
 		t.Run(fmt.Sprint(b, " backups"), func(t *testing.T) {

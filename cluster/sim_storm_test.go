@@ -157,6 +157,13 @@ func (s *storm) newAddr() string {
 	return fmt.Sprintf("127.1.%d.%d", s.addrNum/250, s.addrNum%250+1)
 }
 
+// seatOf returns a host that is there.
+func (s *storm) seatOf(i int) *seat {
+	s.stormMu.Lock()
+	defer s.stormMu.Unlock()
+	return s.seats[i]
+}
+
 // seat adds a host.
 func (s *storm) seat(i int, r *rand.Rand) *seat {
 	s.stormMu.Lock()

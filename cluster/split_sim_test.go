@@ -163,6 +163,9 @@ func onlyNodes(nodes []*simNode) []*Node {
 // P3: a cluster of six that was cut 3:3 or 5:1 agrees on everything soon after
 // the cut is lifted, and nothing that was deleted or cleared meanwhile comes back.
 func TestSimSplit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long simulations run without -short")
+	}
 	for _, one := range []int{3, 5} {
 		for _, lasts := range []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute, 25 * time.Minute} {
 			for _, cut := range []sim.Cut{sim.BlackHole, sim.Refuse} {
@@ -234,6 +237,9 @@ func TestSimAsymmetricCut(t *testing.T) {
 
 // A link that comes and goes.
 func TestSimFlappingCut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long simulations run without -short")
+	}
 	eachSeed(t, 2, func(t *testing.T, seed uint64) {
 		simulate(t, seed, sim.LAN(), func(s *simulation) {
 			d := newDoomed(s, 3+int(seed%3), nil)

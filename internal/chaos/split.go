@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -44,6 +45,9 @@ func splitAt(at int, short bool) func(context.Context, *lab) error {
 			}
 			l.notef("one cluster %v after a cut of %v", met.Round(time.Millisecond), d)
 			l.sides.Store(nil)
+			if err := l.alike(ctx); err != nil {
+				return err
+			}
 			if err := l.adopt(ctx, l.nodes[0]); err != nil {
 				return err
 			}
@@ -55,4 +59,33 @@ func splitAt(at int, short bool) func(context.Context, *lab) error {
 		}
 		return nil
 	}
+}
+
+// alike waits until all nodes say the same of every key that both sides have
+// changed: near copies from the time of the cut end with their leases.
+func (l *lab) alike(ctx context.Context) error {
+	took, err := until(ctx, 15*time.Second, "all nodes say the same of every key", func() (bool, error) {
+		var first map[int]string
+		for _, n := range l.nodes {
+			says := make(map[int]string)
+			if err := l.list(ctx, n, func(k int, value []byte, _ time.Time) {
+				if sideOf(k) == both {
+					says[k] = string(value)
+				}
+			}); err != nil {
+				return false, err
+			}
+			if first == nil {
+				first = says
+			}
+			if !maps.Equal(first, says) {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err == nil {
+		l.notef("all said the same of every key %v later", took.Round(time.Millisecond))
+	}
+	return err
 }
