@@ -61,9 +61,7 @@ func (s *storm) befall(k *strike) {
 
 // away takes a node away and brings it back.
 func (s *storm) away(k *strike) {
-	s.stormMu.Lock()
 	st := s.seatOf(k.seats[0])
-	s.stormMu.Unlock()
 	a := st.life
 	if !s.up(a) {
 		return

@@ -18,8 +18,13 @@ func TestSimNeedsRules(t *testing.T) {
 			for seed := range uint64(most) {
 				s := simulate(t, seed+1, sim.LAN(), func(s *simulation) {
 					s.wantsFaults = true
-					s.change = func(c *Config) { without(t, c, rule) }
-					newScenario(s).run()
+					sc := newScenario(s)
+					change := s.change
+					s.change = func(c *Config) {
+						change(c)
+						without(t, c, rule)
+					}
+					sc.run()
 				})
 				if s.faults.Load() > 0 {
 					t.Logf("found with seed %d: %d faults", seed+1, s.faults.Load())
