@@ -257,5 +257,8 @@ func (s *Slot) key(ref cache.Ref) *key {
 func (s *Slot) tidy(ref cache.Ref, k *key) {
 	if len(k.leases) == 0 && k.write == nil && len(k.queue) == 0 && len(k.loads) == 0 {
 		delete(s.keys, ref)
+		if len(s.keys) == 0 {
+			s.keys = nil // an empty map is half a kilobyte, in each of many slots
+		}
 	}
 }
