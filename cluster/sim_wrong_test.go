@@ -11,7 +11,7 @@ import (
 
 var simHunt = flag.Uint64("sim.hunt", 0, "look for each deliberate fault with so many seeds, from -sim.from on; 0: with those that are known to find it")
 
-const wrongTries = 20
+const wrongTries = 60
 
 // wrongSeeds are seeds with which TestSim finds each fault. What a seed finds is
 // not quite determined (see TestSim), so each is tried a few times.

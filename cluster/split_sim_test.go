@@ -166,8 +166,14 @@ func TestSimSplit(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long simulations run without -short")
 	}
+	long := []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute}
+	if slotCount >= 1<<15 {
+		// Tombstones are over by then, and what is forgotten with one takes what
+		// is older in its slot along: with few slots the test's keys share them.
+		long = append(long, 25*time.Minute)
+	}
 	for _, one := range []int{3, 5} {
-		for _, lasts := range []time.Duration{5 * time.Second, time.Minute, 10 * time.Minute, 25 * time.Minute} {
+		for _, lasts := range long {
 			for _, cut := range []sim.Cut{sim.BlackHole, sim.Refuse} {
 				what := fmt.Sprintf("%d:%d for %v, cut %d", one, 6-one, lasts, cut)
 				t.Run(what, func(t *testing.T) {
