@@ -22,6 +22,7 @@ test: ## everything that has to be green
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded' ./internal/protocol
 	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestCoherenceNeedsRules|TestSimNeedsRules|TestSimFindsFaults' ./cluster
 	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.seeds 200
+	$(GO) test -count=1 -timeout 3m -run 'TestSimSplit/.*25m' ./cluster
 	$(GO) test -tags fewslots -count=1 -timeout 5m -v -run 'TestSimSplit|TestSimFlapping|TestSimFence$$|TestSimRolling' ./cluster -sim.for 4s
 	$(GO) test -count=1 -v ./internal/chaos # alone: its processes need the processors
 
