@@ -55,7 +55,7 @@ func TestKeysOfOneHash(t *testing.T) {
 		}
 	}
 	s.DropSlot(int(uint64(0xabcdef)%Slots), AllKinds)
-	if st := s.Stats(); st.Bytes != 0 || s.index[Owned][0xabcdef%Slots].Load() != nil {
+	if st := s.Stats(); st.Bytes != 0 || s.index[Owned][0xabcdef%Slots].more.Load() != nil {
 		t.Errorf("%+v", st)
 	}
 }

@@ -6,9 +6,10 @@
 // A Store has a power of two of shards (shard.go), each under one mutex. A key
 // comes with its 64-bit hash; the hash's lowest 15 bits are its slot, and a slot
 // lies wholly in one shard. An entry is a record (record.go). The index
-// (index.go) has a small hash table of records for each slot and kind, so that
-// what is done with a slot costs what the slot has and no more, and the shard
-// has each kind's records in the order in which they are to go (holding.go).
+// (index.go) has a cache line of records for each slot and kind, and a small hash
+// table beside it for those that do not fit, so that what is done with a slot
+// costs what the slot has and no more, and the shard has each kind's records in
+// the order in which they are to go (holding.go).
 //
 // A local hit (get.go) takes no lock: it finds the record in the index, whose
 // places are loaded atomically, and a record does not change while it is there.

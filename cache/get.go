@@ -2,25 +2,29 @@ package cache
 
 // Get returns a live value that is owned or near, and counts as its use. It
 // does not allocate. Nothing that is staged is ever a hit, and no tombstone.
+func (s *Store) Get(kind Kind, hash uint64, cacheNumber uint32, key string) (hit Hit, ok bool) {
+	ok = s.Find(kind, hash, cacheNumber, key, &hit)
+	return hit, ok
+}
+
+// Find is Get that fills in the caller's hit, which is a zero one before and
+// after a miss.
 //
 // This is what a local hit costs, so it is written to be fast: a hit takes no
 // lock and mostly writes nothing but a counter, it reads the clock only for what
 // may end, and everything unusual is getSlowly's, which has the last word. The
-// fields of hit are set one by one because a composite literal is built beside
-// it and copied in larger pieces than it was written, which the processor's
-// store buffer does not forward.
+// hit is the caller's, and its fields are set one by one, because a copy is made
+// in larger pieces than it was written, which the processor's store buffer does
+// not forward.
 //
 // What Put, Drop and the others replace or remove has left the index before they
-// return, and what it is found in is loaded after Get began; the generation is
-// loaded after the record. So Get returns nothing that was gone before it began.
-func (s *Store) Get(kind Kind, hash uint64, cacheNumber uint32, key string) (hit Hit, ok bool) {
+// return, and what it is found in is loaded after Find began; the generation is
+// loaded after the record. So Find returns nothing that was gone before it began.
+func (s *Store) Find(kind Kind, hash uint64, cacheNumber uint32, key string, hit *Hit) bool {
 	if kind > Near {
-		return hit, false
+		return false
 	}
-	var r *record
-	if t := s.index[kind][hash%Slots].Load(); t != nil {
-		r = t.find(s.spot(hash), hash, cacheNumber, key)
-	}
+	r := s.index[kind].find(s.spot(hash), hash, cacheNumber, key)
 	live := r != nil && r.bits&^bitShort == uint8(kind) && r.generation >= s.generations.of(cacheNumber)
 	if live && (r.expires != 0 || kind == Near) {
 		hit.At = s.clock()
@@ -29,7 +33,7 @@ func (s *Store) Get(kind Kind, hash uint64, cacheNumber uint32, key string) (hit
 	if !live {
 		hit.At = 0
 		if r = s.getSlowly(kind, hash, cacheNumber, key); r == nil {
-			return hit, false
+			return false
 		}
 	}
 	if r.touched.Load() == 0 { // most are touched: do not write to what others read
@@ -43,7 +47,7 @@ func (s *Store) Get(kind Kind, hash uint64, cacheNumber uint32, key string) (hit
 	if x := r.extra.Load(); x != nil {
 		hit.Decoded = x.decoded
 	}
-	return hit, true
+	return true
 }
 
 // getSlowly looks again with the shard locked, so that a record that was on its

@@ -129,11 +129,7 @@ func (s *shard) enter(r *record, t *moment) {
 // same returns how many records have the same kind and hash as r, and the one
 // with the lowest version.
 func (s *shard) same(r *record) (lowest *record, n int) {
-	t := s.place(r).Load()
-	if t == nil {
-		return nil, 0
-	}
-	t.walk(s.store.spot(r.hash), func(_ *bucket, _ int, x *record) bool {
+	s.home(r).walk(s.store.spot(r.hash), func(x *record) bool {
 		if x.hash == r.hash {
 			if n++; lowest == nil || x.version < lowest.version {
 				lowest = x
@@ -151,7 +147,7 @@ func (s *shard) replace(old, r *record) {
 	k.lru.Add(r, struct{}{})
 	s.discount(old)
 	s.count(r)
-	s.place(r).Load().replace(s.store.spot(r.hash), old, r)
+	s.home(r).replace(s.store.spot(r.hash), old, r)
 }
 
 // remove takes a record out.

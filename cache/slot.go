@@ -40,7 +40,7 @@ func (s *shard) list(r *record) *list { return &s.slot(r.hash).lists[r.kind()] }
 // each calls f with every record of a slot and kind; f may remove it. What f
 // adds may come or not.
 func (s *shard) each(slot int, kind Kind, f func(r *record)) {
-	s.store.index[kind][uint64(slot)%Slots].Load().each(f)
+	s.store.index[kind][uint64(slot)%Slots].each(f)
 }
 
 // settle removes what has ended from a slot, if anything has.

@@ -55,8 +55,8 @@ type Store struct {
 	clock       func() time.Duration
 	odd         uint64 // at random, for spot
 	generations generations
-	remember    atomic.Bool      // see Remember
-	index       [kindCount]index // changed with the lock of the slot's shard only
+	remember    atomic.Bool       // see Remember
+	index       [kindCount]*index // changed with the lock of the slot's shard only
 	hits        hits
 
 	closing sync.Once
@@ -91,6 +91,9 @@ func New(cfg Config) (*Store, error) {
 		shards: make([]shard, n), mask: uint64(n - 1), shift: uint(bits.TrailingZeros(uint(n))),
 		budget: cfg.Budget, maxValue: cfg.MaxValue, clock: cfg.Clock, odd: rand.Uint64() | 1,
 		stop: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	for i := range s.index {
+		s.index[i] = new(index)
 	}
 	for i := range s.shards {
 		s.shards[i].init(s, cfg.Budget/int64(n))

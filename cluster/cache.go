@@ -96,7 +96,8 @@ func (c *Cache[V]) Name() string { return c.space.name }
 func (c *Cache[V]) Get(ctx context.Context, key string) (V, error) {
 	hash := c.space.hasher.hash(key)
 	if c.decode != nil && c.clone == nil && !c.n.shut.Load() {
-		if hit, ok := c.n.local(c.space, hash, key); ok {
+		var hit cache.Hit
+		if c.n.local(c.space, hash, key, &hit) {
 			return c.decode(hit.Value), nil
 		}
 	}
@@ -115,7 +116,8 @@ func (c *Cache[V]) lookup(ctx context.Context, hash uint64, key string) (V, Sour
 		return zero, Source{}, err
 	}
 	var f found
-	if hit, ok := c.n.local(c.space, hash, key); ok {
+	var hit cache.Hit
+	if c.n.local(c.space, hash, key, &hit) {
 		f = foundOf(&hit)
 	} else {
 		var err error

@@ -21,5 +21,5 @@ func (faulty) timer(d time.Duration, _ *clock) time.Duration                    
 func (faulty) id(string) protocol.Member                                          { return 0 }
 func (faulty) message(*Node, protocol.Member, *wire.Conn, *protocol.Message) bool { return false }
 func (faulty) event(*Node, gossip.Event) bool                                     { return false }
-func (faulty) staged(*Node, cache.Ref) (cache.Hit, bool)                          { return cache.Hit{}, false }
+func (faulty) staged(*Node, cache.Ref, *cache.Hit) bool                           { return false }
 func (faulty) wire(*wire.Config)                                                  {}

@@ -125,9 +125,10 @@ func (f faulty) event(n *Node, e gossip.Event) bool {
 }
 
 // staged looks a key up among the copies ahead.
-func (f faulty) staged(n *Node, ref cache.Ref) (cache.Hit, bool) {
+func (f faulty) staged(n *Node, ref cache.Ref, hit *cache.Hit) bool {
 	e, ok := n.store.Peek(ref, cache.Staged)
-	return cache.Hit{Kind: cache.Near, Value: e.Value, Version: e.Version}, ok && !e.Tombstone
+	*hit = cache.Hit{Kind: cache.Near, Value: e.Value, Version: e.Version}
+	return ok && !e.Tombstone
 }
 
 // wire makes the mistakes of connections.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/internal/sim"
 )
 
@@ -394,7 +395,8 @@ func TestSimFenceDroppedAtOnce(t *testing.T) {
 						changed = time.Since(cut)
 					}
 					for _, n := range two {
-						if hit, ok := n.local(n.c.space, hashKey("c", key), key); ok && string(hit.Value) == "old" {
+						var hit cache.Hit
+						if n.local(n.c.space, hashKey("c", key), key, &hit) && string(hit.Value) == "old" {
 							t.Errorf("%v after the cut %s still has the old value of %s", time.Since(cut), n.Name(), key)
 						}
 					}

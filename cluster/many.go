@@ -97,7 +97,8 @@ func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found,
 	var single []int
 	for i, key := range keys {
 		hash := sp.hasher.hash(key)
-		if hit, ok := n.local(sp, hash, key); ok {
+		var hit cache.Hit
+		if n.local(sp, hash, key, &hit) {
 			got[i] = foundOf(&hit)
 			continue
 		}

@@ -43,26 +43,29 @@ func (s Source) String() string {
 // serves the slot, or a near copy whose lease runs. It takes no lock but the
 // store's: that the slot was served all the while is told by its number in
 // serving, which changes whenever serving begins or ends.
-func (n *Node) local(sp *space, hash uint64, key string) (cache.Hit, bool) {
+//
+// It fills in hit, which is a zero one before; what it returns false for is not
+// to be looked at.
+func (n *Node) local(sp *space, hash uint64, key string, hit *cache.Hit) bool {
 	word := &n.serving[slotOf(hash)]
 	before := word.Load()
 	if before&1 == 1 {
-		hit, ok := n.store.Get(cache.Owned, hash, sp.number, key)
-		return hit, ok && word.Load() == before && n.mayAnswerAt(hit.At)
+		ok := n.store.Find(cache.Owned, hash, sp.number, key, hit)
+		return ok && word.Load() == before && n.mayAnswerAt(hit.At)
 	}
-	hit, ok := n.store.Get(cache.Near, hash, sp.number, key)
+	ok := n.store.Find(cache.Near, hash, sp.number, key, hit)
 	if !ok && n.cfg.faults.has(servesStaged) {
-		return n.cfg.faults.staged(n, cache.Ref{Hash: hash, Cache: sp.number, Key: key})
+		return n.cfg.faults.staged(n, cache.Ref{Hash: hash, Cache: sp.number, Key: key}, hit)
 	}
 	// Once a node has said goodbye nobody waits for its near copies to end.
-	return hit, ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswerAt(hit.At)
+	return ok && (!n.shut.Load() || n.cfg.faults.has(answersClosed)) && n.mayAnswerAt(hit.At)
 }
 
 // owned answers a read of another member that wants no lease.
 func (n *Node) owned(hash uint64, slot int, sp *space, key string) (protocol.Answer, bool) {
 	gen := n.caches.Of(sp.number) // before the look-up: at most the entry's own
-	hit, ok := n.local(sp, hash, key)
-	if !ok || hit.Kind != cache.Owned {
+	var hit cache.Hit
+	if !n.local(sp, hash, key, &hit) || hit.Kind != cache.Owned {
 		return protocol.Answer{}, false
 	}
 	a := protocol.Answer{

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/internal/sim"
 )
 
@@ -155,7 +156,7 @@ func (s *simulation) owned(n *simNode, cache string) string {
 
 // serves tells whether a node would answer a Get by itself.
 func (n *simNode) serves(key string) bool {
-	_, ok := n.local(n.c.space, hashKey("c", key), key)
+	ok := n.local(n.c.space, hashKey("c", key), key, new(cache.Hit))
 	return ok
 }
 
