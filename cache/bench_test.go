@@ -130,3 +130,33 @@ func liveHeap() uint64 {
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
+
+// BenchmarkPut stores entries of which a full store has not had most, so that
+// each makes another go.
+func BenchmarkPut(b *testing.B) {
+	store := must(cache.New(cache.Config{Budget: 64 << 20, MaxValue: 10_000}))
+	defer store.Close()
+	r := rand.New(rand.NewPCG(5, 6))
+	zipf := rand.NewZipf(r, 1.01, 1, 4_000_000)
+	keys := make([]string, 1<<20)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("%064x", zipf.Uint64())
+	}
+	value := make([]byte, 400)
+	version := uint64(0)
+	put := func() {
+		k := keys[version%uint64(len(keys))]
+		version++
+		h := hashOf(k)
+		if _, ok := store.Get(cache.Owned, h, 0, k); !ok {
+			must(store.Put(cache.Ref{Hash: h, Key: k}, cache.Entry{Version: version, Value: value}))
+		}
+	}
+	for range len(keys) / 2 {
+		put()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		put()
+	}
+}

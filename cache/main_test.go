@@ -83,7 +83,7 @@ func checkShard(t *testing.T, sh *shard) {
 				if ref := r.ref(); sh.find(kind, &ref) != r {
 					t.Fatalf("%s %v is in the index and not found", kind, ref)
 				}
-				if !k.lru.Contains(r) {
+				if q := k.queues[r.queue]; q == nil || !q.Contains(r) {
 					t.Fatalf("%s %v is not in the LRU", kind, r.ref())
 				}
 				here++
@@ -104,7 +104,7 @@ func checkShard(t *testing.T, sh *shard) {
 			}
 			count += int(here)
 		}
-		if held := k.lru.Len(); count != k.count || held != k.count || kindBytes != k.bytes {
+		if held := k.len(recent) + k.frequent(); count != k.count || held != k.count || kindBytes != k.bytes {
 			t.Fatalf("%s: %d records in the index, %d in the LRU, %d bytes; counted %d and %d bytes", kind, count, held, kindBytes, k.count, k.bytes)
 		}
 		bytes += kindBytes

@@ -10,9 +10,11 @@ import (
 )
 
 // model is what a store of one shard is to be, written as simply as can be:
-// every entry in one list, the one that was moved the longest time ago first.
+// every entry in one list, and beside it who is to go next, which has tests of
+// its own.
 type model struct {
 	entries     []*modelEntry
+	orders      [kindCount]order
 	share       int64
 	now         time.Duration
 	generations map[uint32]uint64
@@ -24,7 +26,7 @@ type modelEntry struct {
 	ref     Ref
 	e       Entry
 	decoded any
-	touched bool
+	record  *record // stands for it in the order
 }
 
 func (m *modelEntry) cost() int64 {
@@ -55,11 +57,7 @@ func (m *model) find(ref Ref, kind Kind) *modelEntry {
 
 func (m *model) remove(x *modelEntry) {
 	m.entries = slices.DeleteFunc(m.entries, func(y *modelEntry) bool { return x == y })
-}
-
-func (m *model) use(x *modelEntry) {
-	m.remove(x)
-	m.entries = append(m.entries, x)
+	m.orders[x.e.Kind].remove(x.record)
 }
 
 func (m *model) ended(ref Ref, e *Entry) end {
@@ -101,21 +99,22 @@ func (m *model) makeRoom(bytes int64, forKind Kind, keep *modelEntry) {
 	}
 }
 
-// oldest moves what a Get has found to the end until it finds one to evict.
+// oldest promotes what a Get has found until it finds one to evict.
 func (m *model) oldest(kind Kind, keep *modelEntry) *modelEntry {
-	for chances := maxChances; ; {
-		of := m.of(kind)
-		switch {
-		case len(of) == 0, len(of) == 1 && of[0] == keep:
-			return nil
-		case of[0] == keep:
-		case of[0].touched && chances > 0 && m.ended(of[0].ref, &of[0].e) == live:
-			of[0].touched = false
-			chances--
-		default:
-			return of[0]
+	for chances := maxChances; ; chances-- {
+		var kept *record
+		if keep != nil {
+			kept = keep.record
 		}
-		m.use(of[0])
+		r := m.orders[kind].next(kept)
+		i := slices.IndexFunc(m.entries, func(x *modelEntry) bool { return x.record == r })
+		switch {
+		case r == nil:
+			return nil
+		case r.touched.Load() == 0 || chances == 0 || m.ended(m.entries[i].ref, &m.entries[i].e) != live:
+			return m.entries[i]
+		}
+		m.orders[kind].promote(r)
 	}
 }
 
@@ -136,6 +135,9 @@ func (m *model) evict(x *modelEntry) {
 		slot := int(x.ref.Hash % Slots)
 		m.floors[slot] = max(m.floors[slot], x.e.Version)
 	}
+	if !x.e.Tombstone {
+		m.orders[x.e.Kind].gone(x.record)
+	}
 	m.stats[x.e.Kind].Evictions++
 	m.remove(x)
 }
@@ -155,6 +157,7 @@ func (m *model) come(x *modelEntry) {
 		m.evict(lowest)
 	}
 	m.entries = append(m.entries, x)
+	m.orders[x.e.Kind].add(x.record)
 }
 
 func (m *model) put(ref Ref, e Entry) (Result, bool) {
@@ -171,7 +174,7 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 	if old != nil && old.e.Version >= e.Version {
 		return Older, true
 	}
-	x := &modelEntry{ref: ref, e: e}
+	x := &modelEntry{ref: ref, e: e, record: newRecord(&ref, &e)}
 	switch end := m.ended(ref, &e); {
 	case end == expired && old != nil:
 		m.remove(old)
@@ -184,8 +187,8 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 	}
 	if old != nil {
 		m.makeRoom(x.cost()-old.cost(), e.Kind, old)
-		m.remove(old)
-		m.entries = append(m.entries, x)
+		m.orders[e.Kind].replace(old.record, x.record)
+		*old = *x
 		return Stored, true
 	}
 	m.makeRoom(x.cost(), e.Kind, nil)
@@ -203,7 +206,7 @@ func (m *model) get(ref Ref, kind Kind) *modelEntry {
 		m.stats[kind].Misses++
 		return nil
 	}
-	x.touched = true
+	x.record.touched.Store(1)
 	m.stats[kind].Hits++
 	return x
 }
@@ -219,7 +222,7 @@ func (m *model) setDecoded(ref Ref, version uint64, v any) {
 			if kind == Near && m.bytes(OwnedOnly)+x.cost()+more > m.share {
 				continue
 			}
-			m.use(x)
+			m.orders[kind].use(x.record)
 			m.makeRoom(more, kind, x)
 		}
 		x.decoded = v
@@ -390,9 +393,11 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 		case n < 81:
 			what = fmt.Sprint("drop slot ", slot, kinds)
 			s.DropSlot(slot, kinds)
-			m.entries = slices.DeleteFunc(m.entries, func(x *modelEntry) bool {
-				return int(x.ref.Hash%Slots) == slot && kinds&(1<<x.e.Kind) != 0
-			})
+			for _, x := range slices.Clone(m.entries) {
+				if int(x.ref.Hash%Slots) == slot && kinds&(1<<x.e.Kind) != 0 {
+					m.remove(x)
+				}
+			}
 		case n < 84:
 			what = fmt.Sprint("promote ", slot)
 			order := s.AppendSlot(nil, slot, StagedOnly)

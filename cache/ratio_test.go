@@ -15,17 +15,18 @@ func TestHitRatio(t *testing.T) {
 	const keys, draws, budget = 20_000, 160_000, 3 << 19 // about a twelfth of all
 	for _, w := range []struct {
 		name string
+		more float64 // than the exact LRU
 		next func(i int, zipf *rand.Zipf, rnd *rand.Rand) int
 	}{
-		{"Zipf", func(_ int, zipf *rand.Zipf, _ *rand.Rand) int { return int(zipf.Uint64()) }},
-		{"Zipf with scans", func(i int, zipf *rand.Zipf, _ *rand.Rand) int {
+		{"Zipf", 0.035, func(_ int, zipf *rand.Zipf, _ *rand.Rand) int { return int(zipf.Uint64()) }},
+		{"Zipf with scans", 0.065, func(i int, zipf *rand.Zipf, _ *rand.Rand) int {
 			if i%10_000 < 2000 { // of keys that are asked for once
 				return keys + i
 			}
 			return int(zipf.Uint64())
 		}},
-		{"drifting Zipf", func(i int, zipf *rand.Zipf, _ *rand.Rand) int { return int(zipf.Uint64()) + i/20 }},
-		{"sessions", func(i int, _ *rand.Zipf, rnd *rand.Rand) int { // most were asked for not long ago
+		{"drifting Zipf", 0, func(i int, zipf *rand.Zipf, _ *rand.Rand) int { return int(zipf.Uint64()) + i/20 }},
+		{"sessions", 0, func(i int, _ *rand.Zipf, rnd *rand.Rand) int { // most were asked for not long ago
 			return max(i/8-int(rnd.ExpFloat64()*rnd.ExpFloat64()*600), 0)
 		}},
 	} {
@@ -53,8 +54,8 @@ func TestHitRatio(t *testing.T) {
 			}
 			a, b := float64(ours)/float64(n), float64(lru)/float64(n)
 			t.Logf("%.4f, exact LRU %.4f", a, b)
-			if a < b-0.005 {
-				t.Errorf("the hit ratio is %.4f, and %.4f with an exact LRU", a, b)
+			if a < b+w.more {
+				t.Errorf("the hit ratio is %.4f, want %.3f more than with an exact LRU: %.4f", a, w.more, b)
 			}
 		})
 	}

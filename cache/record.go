@@ -12,7 +12,7 @@ import (
 // entries have is apart: so it is one cache line.
 //
 // Readers look at records without a lock. So once a record is in the index,
-// nothing of it changes but touched and extra: an overwrite is another record.
+// nothing of it that they look at changes but touched and extra: an overwrite is another record.
 type record struct {
 	hash       uint64
 	version    uint64
@@ -25,6 +25,7 @@ type record struct {
 	cache      uint32
 	keyLen     uint16
 	bits       uint8
+	queue      queue // where in the order it is; no reader's, guarded by the shard's lock
 }
 
 // extra is what near copies and entries with a decoded value have besides. It

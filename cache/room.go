@@ -32,6 +32,9 @@ func (s *shard) evict(r *record, t *moment) {
 		sl := s.slot(r.hash)
 		sl.floor = max(sl.floor, r.version)
 	}
+	if !r.tombstone() {
+		s.held[r.kind()].gone(r)
+	}
 	s.held[r.kind()].evictions++
 	s.remove(r)
 }

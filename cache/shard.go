@@ -8,7 +8,7 @@ import (
 // shardPad makes a shard a whole number of cache lines (where a word has 64
 // bits), so that the locks of two are not in the same one. TestShardSize sees
 // to it.
-const shardPad = 56 + 8
+const shardPad = 24
 
 // shard is one part of a store, with the whole of some slots.
 type shard struct {
@@ -30,9 +30,6 @@ func (s *shard) init(store *Store, share int64) {
 	s.slots = make([]slot, Slots/len(store.shards))
 	for i := range s.slots {
 		s.slots[i].due = never
-	}
-	for i := range s.held {
-		s.held[i].renew()
 	}
 }
 
@@ -121,7 +118,7 @@ func (s *shard) enter(r *record, t *moment) {
 	if lowest, n := s.same(r); n >= maxSame {
 		s.evict(lowest, t)
 	}
-	s.held[r.kind()].lru.Add(r, struct{}{})
+	s.held[r.kind()].add(r)
 	s.count(r)
 	s.insert(r, int(s.list(r).count))
 }
@@ -142,9 +139,7 @@ func (s *shard) same(r *record) (lowest *record, n int) {
 
 // replace puts a record into the place of an older one with the same name.
 func (s *shard) replace(old, r *record) {
-	k := &s.held[r.kind()]
-	k.lru.Remove(old)
-	k.lru.Add(r, struct{}{})
+	s.held[r.kind()].order.replace(old, r)
 	s.discount(old)
 	s.count(r)
 	s.home(r).replace(s.store.spot(r.hash), old, r)
@@ -152,7 +147,7 @@ func (s *shard) replace(old, r *record) {
 
 // remove takes a record out.
 func (s *shard) remove(r *record) {
-	s.held[r.kind()].lru.Remove(r)
+	s.held[r.kind()].order.remove(r)
 	s.discount(r)
 	s.extract(r, int(s.list(r).count))
 }
