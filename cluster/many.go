@@ -18,6 +18,8 @@ const (
 	// manyBytes is where the answer of one request ends: what does not fit is
 	// asked for again, by itself.
 	manyBytes = 2 << 20
+	// answerRoom is what an answer mostly has besides its value.
+	answerRoom = 48
 )
 
 // manyCall is a request for several keys that waits until every one of them
@@ -34,7 +36,7 @@ type manyCall struct {
 
 // answer notes the answer for one key, and sends all after the last.
 func (m *manyCall) answer(n *Node, at int, a *protocol.Answer) {
-	b := n.appendAnswer(nil, a)
+	b := n.appendAnswer(make([]byte, 0, len(a.Value)+answerRoom), a)
 	m.mu.Lock()
 	if m.size+len(b) > manyBytes && m.size > 0 {
 		b = n.appendAnswer(nil, &protocol.Answer{Status: protocol.NotExecuted})
@@ -54,7 +56,9 @@ func (m *manyCall) answer(n *Node, at int, a *protocol.Answer) {
 	n.replyWith(m.conn, m.id, body)
 }
 
-// onMany answers a request for several keys of one cache.
+// onMany answers a request for several keys of one cache. What it can answer as
+// onGet does, with no lock but the store's, goes straight into the reply, for as
+// many keys from the first on as that works.
 func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error {
 	d := decoder{b: r.Body}
 	load := d.byte() == getLoads
@@ -64,20 +68,49 @@ func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error 
 	if d.bad || err != nil || count == 0 || count > manyKeys {
 		return errors.Join(errShort, err)
 	}
-	refs := make([]cache.Ref, count)
+	body, one := n.buffers.take(), n.buffers.take()
+	defer n.buffers.give(body)
+	defer n.buffers.give(one)
+	done := 0
+	for keys := d; near <= 0 && done < count; done++ {
+		key := asString(keys.bytes())
+		hash := sp.hasher.hash(key)
+		hit, ok := n.owned(hash, slotOf(hash), sp, key)
+		if keys.bad || !ok {
+			break
+		}
+		*one = n.appendAnswer((*one)[:0], &hit)
+		if len(*body) > 0 && len(*body)+len(*one) > manyBytes {
+			*one = n.appendAnswer((*one)[:0], &protocol.Answer{Status: protocol.NotExecuted})
+		}
+		*body = appendBytes(*body, *one)
+		d = keys
+	}
+	if done == count {
+		if err := d.err(); err != nil {
+			return err
+		}
+		n.replyWith(c, r.ID, *body)
+		return nil
+	}
+	refs := make([]cache.Ref, count-done)
 	for i := range refs {
 		refs[i] = d.refOf(sp)
 	}
 	if err := d.err(); err != nil {
 		return err
 	}
-	m := &manyCall{conn: c, id: r.ID, left: count, answers: make([][]byte, count)}
+	m := &manyCall{conn: c, id: r.ID, left: len(refs), answers: make([][]byte, count)}
+	for i, answered := 0, (decoder{b: *body}); i < done; i++ {
+		m.answers[i] = bytes.Clone(answered.bytes())
+		m.size += len(m.answers[i])
+	}
 	deadline := n.deadlineOf(r)
 	for i, ref := range refs {
 		slot := slotOf(ref.Hash)
 		st, p, s := n.begin(slot)
 		s.Get(protocol.Get{
-			Call: p.calls.add(caller{many: m, at: i}), From: from, Ref: ref,
+			Call: p.calls.add(caller{many: m, at: done + i}), From: from, Ref: ref,
 			Near: min(near, MaxNearTTL), Load: load, Deadline: deadline,
 		}, n.clock.now(), &st.out)
 		n.end(st, p, slot)
@@ -143,12 +176,14 @@ func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found,
 // asked for again.
 func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys []string, part []int, got []found, errs []error) (again []int) {
 	fills := make([]protocol.Fill, len(part))
+	buf := n.buffers.take()
+	defer n.buffers.give(buf)
 	now := n.clock.now()
 	flags := byte(0)
 	if sp.load.Load() != nil {
 		flags = getLoads
 	}
-	body := appendString(appendDuration([]byte{flags}, n.cfg.NearTTL), sp.name)
+	body := appendString(appendDuration(append(*buf, flags), n.cfg.NearTTL), sp.name)
 	body = binary.AppendUvarint(body, uint64(len(part)))
 	for j, i := range part {
 		ref := cache.Ref{Hash: sp.hasher.hash(keys[i]), Cache: sp.number, Key: keys[i]}
@@ -158,6 +193,7 @@ func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys [
 		p.mu.Unlock()
 		body = appendString(body, keys[i])
 	}
+	*buf = body
 	b, err := l.call(ctx, kindMany, body, n.timeout(ctx))
 	if err != nil {
 		return part

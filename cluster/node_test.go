@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -170,5 +172,42 @@ func TestGetMany(t *testing.T) {
 	}
 	if n := nodes[1].Stats().Requests["get_many"]; n > 2*4 {
 		t.Errorf("%d requests for 1001 keys at two owners", n)
+	}
+}
+
+// What owners answer without a lock and what they look up otherwise come in one
+// reply, each to its key, whatever comes first; and what is too much for one
+// reply comes too.
+func TestGetManyWithoutCopies(t *testing.T) {
+	ctx := context.Background()
+	nodes := startNodes(t, 2, func(c *Config) { c.NearTTL = -1 })
+	caches := openAll(t, nodes, "c")
+	large := make([]byte, 200<<10) // a dozen are more than a reply takes
+	var keys []string
+	for i := range 250 {
+		key := fmt.Sprintf("k%d", i)
+		keys = append(keys, key)
+		if i%10 == 9 {
+			continue // missing
+		}
+		value := []byte(key)
+		if i < 40 {
+			value = append(value, large...)
+		}
+		if err := caches[0].Set(ctx, key, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, keys := range [][]string{keys, keys[:9], keys[9:], keys[100:109]} {
+		got, err := caches[1].GetMany(ctx, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
+			i, _ := strconv.Atoi(key[1:])
+			if v, ok := got[key]; ok == (i%10 == 9) || ok && !strings.HasPrefix(string(v), key) {
+				t.Fatalf("%s: %v, %.10q", key, ok, v)
+			}
+		}
 	}
 }
