@@ -28,12 +28,15 @@ func (t *moment) now() time.Duration {
 }
 
 func (s *shard) ended(r *record, t *moment) end {
-	return s.endOf(r.cache, r.generation, r.until(), t)
+	return s.endOf(r.cache, r.generation, r.deletion(), r.until(), t)
 }
 
-func (s *shard) endOf(cacheNumber uint32, generation uint64, until time.Duration, t *moment) end {
+// endOf tells whether an entry has ended. A deletion outlives a Clear: of two
+// sides of a split the one that has cleared less often may have deleted what the
+// other has set since its last Clear.
+func (s *shard) endOf(cacheNumber uint32, generation uint64, deletion bool, until time.Duration, t *moment) end {
 	switch {
-	case generation < s.store.generations.of(cacheNumber):
+	case !deletion && generation < s.store.generations.of(cacheNumber):
 		return cleared
 	case until != never && t.now() >= until:
 		return expired
@@ -41,22 +44,44 @@ func (s *shard) endOf(cacheNumber uint32, generation uint64, until time.Duration
 	return live
 }
 
-// bury removes a record that has ended. That of an owned entry leaves its version
-// in the slot's floor where an older one may be left elsewhere: what took the
-// place of something that could have lived longer, and a deletion, if Remember
-// says so.
-func (s *shard) bury(r *record, e end) {
+// missedFor is how long what MissedClears has made dead is remembered: until the
+// copies of those who did not know of each other have become one.
+const missedFor = 10 * time.Minute
+
+// bury removes a record that has ended, and returns what is in its place, if
+// anything is. That of an owned entry leaves its version in the slot's floor where
+// an older one may be left elsewhere: what took the place of something that could
+// have lived longer, and a deletion, if Remember says so.
+func (s *shard) bury(r *record, e end, t *moment) *record {
 	k := &s.held[r.kind()]
 	if e == cleared {
 		k.cleared++
+		if s.missed(r) {
+			return s.entomb(r, t)
+		}
 		s.remove(r)
-		return
+		return nil
 	}
 	k.expirations++
-	deletion := r.tombstone() && r.bits&bitNegative == 0
-	if r.kind() == Owned && (r.bits&bitShort != 0 || deletion && s.store.remember.Load()) {
+	if r.kind() == Owned && (r.bits&bitShort != 0 || r.deletion() && s.store.remember.Load()) {
 		sl := s.slot(r.hash)
 		sl.floor = max(sl.floor, r.version)
 	}
 	s.remove(r)
+	return nil
+}
+
+// missed tells whether an owned record that is cleared was so by others alone.
+func (s *shard) missed(r *record) bool {
+	return r.kind() == Owned && r.generation >= s.store.generations.told.of(r.cache)
+}
+
+// entomb puts a tombstone of its version into a record's place.
+func (s *shard) entomb(r *record, t *moment) *record {
+	ref := r.ref()
+	tomb := newRecord(&ref, &Entry{
+		Kind: Owned, Tombstone: true, Version: r.version, Generation: s.store.generations.of(r.cache), Expires: t.now() + missedFor,
+	})
+	s.replace(r, tomb)
+	return tomb
 }

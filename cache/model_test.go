@@ -18,6 +18,7 @@ type model struct {
 	share       int64
 	now         time.Duration
 	generations map[uint32]uint64
+	told        map[uint32]uint64 // without the clears that were missed
 	floors      map[int]uint64
 	stats       [kindCount]KindStats
 }
@@ -62,7 +63,7 @@ func (m *model) remove(x *modelEntry) {
 
 func (m *model) ended(ref Ref, e *Entry) end {
 	switch {
-	case e.Generation < m.generations[ref.Cache]:
+	case e.Generation < m.generations[ref.Cache] && (!e.Tombstone || e.Negative):
 		return cleared
 	case e.Expires != 0 && m.now >= e.Expires, e.Kind == Near && m.now >= e.LeaseEnd:
 		return expired
@@ -70,7 +71,7 @@ func (m *model) ended(ref Ref, e *Entry) end {
 	return live
 }
 
-// bury removes x if it has ended, and tells whether it had.
+// bury removes x if it has ended, or leaves a tombstone, and tells whether it is gone.
 func (m *model) bury(x *modelEntry) bool {
 	switch m.ended(x.ref, &x.e) {
 	case live:
@@ -79,9 +80,19 @@ func (m *model) bury(x *modelEntry) bool {
 		m.stats[x.e.Kind].Expirations++
 	case cleared:
 		m.stats[x.e.Kind].Cleared++
+		if m.missed(x) {
+			m.use(x)
+			x.decoded, x.touched = nil, false
+			x.e = Entry{Kind: Owned, Tombstone: true, Version: x.e.Version, Generation: m.generations[x.ref.Cache], Expires: m.now + missedFor}
+			return false
+		}
 	}
 	m.remove(x)
 	return true
+}
+
+func (m *model) missed(x *modelEntry) bool {
+	return x.e.Kind == Owned && x.e.Generation >= m.told[x.ref.Cache]
 }
 
 func (m *model) makeRoom(bytes int64, forKind Kind, keep *modelEntry) {
@@ -128,7 +139,7 @@ func (m *model) of(kind Kind) (list []*modelEntry) {
 }
 
 func (m *model) evict(x *modelEntry) {
-	if m.bury(x) {
+	if (m.ended(x.ref, &x.e) != cleared || !m.missed(x)) && m.bury(x) {
 		return
 	}
 	if x.e.Kind == Owned {
@@ -239,6 +250,13 @@ func (m *model) slot(slot int, kinds Kinds) (list []*modelEntry) {
 	return list
 }
 
+// settle buries what has ended in a slot, in the order in which the store lists it.
+func (m *model) settle(s *Store, slot int) {
+	for _, it := range s.AppendSlot(nil, slot, OwnedOnly) {
+		m.bury(m.find(it.Ref, Owned))
+	}
+}
+
 // promote takes the staged entries in the order in which the store lists them.
 func (m *model) promote(slot int, order []Item) {
 	m.slot(slot, OwnedOnly) // forgets what has ended
@@ -299,7 +317,7 @@ type modelMode struct {
 // runModel returns how many owned entries were evicted.
 func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 	share, sameOf := mode.share, mode.sameOf
-	m := &model{share: share, now: 1000, generations: make(map[uint32]uint64), floors: make(map[int]uint64)}
+	m := &model{share: share, now: 1000, generations: make(map[uint32]uint64), told: make(map[uint32]uint64), floors: make(map[int]uint64)}
 	// With one shard the store's clock is the model's.
 	s, _ := open(t, Config{Budget: share, MaxValue: 300, Clock: func() time.Duration { return m.now }})
 	s.Close() // the model has no sweeper
@@ -400,6 +418,7 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 			}
 		case n < 84:
 			what = fmt.Sprint("promote ", slot)
+			m.settle(s, slot)
 			order := s.AppendSlot(nil, slot, StagedOnly)
 			if want := m.slot(slot, StagedOnly); len(order) != len(want) {
 				t.Fatalf("step %d: %d staged entries, want %d", step, len(order), len(want))
@@ -409,6 +428,11 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 		case n < 85:
 			what = fmt.Sprint("raise ", ref.Cache)
 			m.generations[ref.Cache]++
+			if rnd.IntN(3) == 0 {
+				s.MissedClears(ref.Cache, m.generations[ref.Cache])
+				break
+			}
+			m.told[ref.Cache] = m.generations[ref.Cache]
 			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache])
 			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache]-1) // does not lower it
 		case n < 86:
@@ -433,6 +457,7 @@ func compareSlot(t *testing.T, s *Store, m *model, slot int, kinds Kinds) {
 	t.Helper()
 	var got, want []string
 	var digest Digest
+	m.settle(s, slot)
 	items := s.AppendSlot(nil, slot, kinds)
 	for i := range items {
 		got = append(got, itemLine(items[i].Ref, &items[i].Entry))

@@ -49,6 +49,10 @@ const (
 func (r *record) kind() Kind      { return Kind(r.bits & kindBits) }
 func (r *record) tombstone() bool { return r.bits&bitTombstone != 0 }
 
+// deletion tells whether the record is of a Delete, and not of a loader that has
+// found nothing.
+func (r *record) deletion() bool { return r.bits&(bitTombstone|bitNegative) == bitTombstone }
+
 // keyString and bytes give back what newRecord was given: the key is where
 // newRecord put it, the value's pointer came from a slice of that length.
 func (r *record) keyString() string {

@@ -21,11 +21,13 @@ func (s *shard) makeRoom(bytes int64, forKind Kind, keep *record, t *moment) {
 	}
 }
 
-// evict gives up a record. If it is owned and its time was not over, nobody
-// here knows any longer how new it was, and the slot's floor says so.
+// evict gives up a record. If it is owned and its time was not over, or only by
+// clears that this node has missed, nobody here knows any longer how new it was,
+// and the slot's floor says so.
 func (s *shard) evict(r *record, t *moment) {
-	if end := s.ended(r, t); end != live {
-		s.bury(r, end)
+	end := s.ended(r, t)
+	if end != live && (end != cleared || !s.missed(r)) {
+		s.bury(r, end, t)
 		return
 	}
 	if r.kind() == Owned {

@@ -34,15 +34,14 @@ func (s *shard) init(store *Store, share int64) {
 }
 
 // live returns a key's record if it has not ended, without using it; what has
-// ended is removed.
+// ended is buried.
 func (s *shard) live(kind Kind, ref *Ref, t *moment) *record {
 	r := s.find(kind, ref)
 	if r == nil {
 		return nil
 	}
 	if end := s.ended(r, t); end != live {
-		s.bury(r, end)
-		return nil
+		return s.bury(r, end, t)
 	}
 	return r
 }
@@ -66,7 +65,7 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 	if r != nil && r.version >= e.Version {
 		return Older, nil
 	}
-	switch s.endOf(ref.Cache, e.Generation, untilOf(e.Kind, e.Expires, e.LeaseEnd), &t) {
+	switch s.endOf(ref.Cache, e.Generation, e.Tombstone && !e.Negative, untilOf(e.Kind, e.Expires, e.LeaseEnd), &t) {
 	case cleared:
 		return Older, nil
 	case expired:

@@ -53,8 +53,9 @@ func (s *shard) settle(slot int, sl *slot, t *moment) {
 	for kind := range Kind(kindCount) {
 		s.each(slot, kind, func(r *record) {
 			if end := s.ended(r, t); end != live {
-				s.bury(r, end)
-			} else {
+				r = s.bury(r, end, t)
+			}
+			if r != nil {
 				due = min(due, r.until())
 			}
 		})

@@ -154,6 +154,8 @@ func TestGet(t *testing.T) {
 		{"staged", Entry{Kind: Staged}, 0, 0, false, true},
 		{"a tombstone", Entry{Tombstone: true, Expires: 2000}, 0, 0, false, true},
 		{"that there is none", Entry{Tombstone: true, Negative: true, Expires: 2000}, 0, 0, false, true},
+		{"a tombstone of an older generation", Entry{Tombstone: true, Expires: 2000, Generation: 4}, 0, 5, false, true},
+		{"that there was none, of an older generation", Entry{Tombstone: true, Negative: true, Expires: 2000, Generation: 4}, 0, 5, false, false},
 		{"a tombstone, over", Entry{Tombstone: true, Expires: 2000}, 1000, 0, false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

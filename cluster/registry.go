@@ -126,7 +126,15 @@ func (r *registry) Merge(number uint32, g protocol.Generation) protocol.Generati
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set(s, s.gen.Load().Merge(g))
+	return r.set(s, s.gen.Load().Merge(g), r.store.MissedClears)
+}
+
+// Clear implements protocol.Generations.
+func (r *registry) Clear(number uint32, g protocol.Generation) protocol.Generation {
+	s := r.numbered(number)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set(s, s.gen.Load().Merge(g), r.store.RaiseGeneration)
 }
 
 // Raise implements protocol.Generations.
@@ -134,14 +142,14 @@ func (r *registry) Raise(number uint32, above protocol.Generation) protocol.Gene
 	s := r.numbered(number)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set(s, protocol.Generation{Count: max(s.gen.Load().Count, above.Count) + 1, Raiser: r.self})
+	return r.set(s, protocol.Generation{Count: max(s.gen.Load().Count, above.Count) + 1, Raiser: r.self}, r.store.RaiseGeneration)
 }
 
 // set is called with mu held. The store knows first, so that nothing of an
 // older generation is served once the new one can be seen.
-func (r *registry) set(s *space, g protocol.Generation) protocol.Generation {
+func (r *registry) set(s *space, g protocol.Generation, raise func(uint32, uint64)) protocol.Generation {
 	if old := *s.gen.Load(); g != old {
-		r.store.RaiseGeneration(s.number, g.Count)
+		raise(s.number, g.Count)
 		s.gen.Store(&g)
 		r.digest.Add(s.mark(g) - s.mark(old))
 	}

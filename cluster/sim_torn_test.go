@@ -97,14 +97,14 @@ func (t *torn) during(in span) bool {
 	return slices.ContainsFunc(t.spans, func(s span) bool { return s.from < in.to && in.from < s.to })
 }
 
-// withClears tells whether one of the deeds is a Clear at a time at which it was
-// torn, in that same piece of a span.
-func (t *torn) withClears(in span, deeds []deed) bool {
+// withClears tells whether one of the deeds, beside but, is a Clear at a time at which
+// it was torn, in that same piece of a span.
+func (t *torn) withClears(in span, deeds []deed, but *deed) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.ContainsFunc(t.spans, func(s span) bool {
 		return s.from < in.to && in.from < s.to && slices.ContainsFunc(deeds, func(d deed) bool {
-			return d.kind == didClear && d.call < s.to && (d.open || s.from < d.ret)
+			return (d.client != but.client || d.call != but.call) && d.kind == didClear && d.call < s.to && (d.open || s.from < d.ret)
 		})
 	})
 }

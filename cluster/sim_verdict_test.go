@@ -151,8 +151,8 @@ func (s *storm) differ(lives []*life, keys []string) string {
 	return ""
 }
 
-// noneAlive checks that nothing is there that was deleted or cleared after its
-// last Set.
+// noneAlive checks that of each key nothing is there that was overwritten, deleted
+// or cleared later.
 func (s *storm) noneAlive(a *life, keys []string) {
 	got, err := a.c.GetMany(context.Background(), keys)
 	if err != nil {
@@ -162,9 +162,8 @@ func (s *storm) noneAlive(a *life, keys []string) {
 		if got[key] == nil {
 			continue
 		}
-		deeds := s.log.on("c/" + key)
-		if at, ok := s.removed(deeds); ok {
-			s.wrong("P3", "%s was removed at %v, after its last Set, and is alive at %s:\n%s", key, at, a.Name(), s.log.tail("c/"+key, forEver, 20))
+		if d := s.later(s.text(got[key], true), s.log.on("c/"+key)); d != nil {
+			s.wrong("P3", "%s has %s at %s, and there was a %v of %q at %v:\n%s", key, s.text(got[key], true), a.Name(), d.kind, d.value, d.ret, s.log.tail("c/"+key, forEver, 20))
 		}
 	}
 }
@@ -172,36 +171,32 @@ func (s *storm) noneAlive(a *life, keys []string) {
 // apart is more than clocks can differ that are right.
 const apart = 10 * time.Millisecond
 
-// removed tells whether the last thing that was done to a key is an
-// acknowledged Delete or Clear that beats every Set: one that began when each had
-// ended. Where the cluster was torn in between, the two may not have seen each
-// other. Then the newer one wins only where clocks are right, and where nobody
-// has cleared meanwhile: what is of a higher generation wins whatever its
-// version, and a side's generation is the higher the more clears it has made.
-func (s *storm) removed(deeds []deed) (time.Duration, bool) {
-	var last *deed
-	for i := range deeds {
-		if d := &deeds[i]; (d.kind == didDelete || d.kind == didClear) && !d.open && (last == nil || d.call > last.call) {
-			last = d
-		}
+// later returns what has to have overwritten a value: an acknowledged Set, Delete
+// or Clear of the key that began when the value's Set had ended; nil: nothing.
+//
+// Where the cluster was torn in between, the two may not have seen each other. Then
+// the newer one wins only where clocks are right. A Clear is not known by a clock,
+// but by how many there were: of two sides that have cleared, what the one has set
+// since its last Clear outlives those of the other, if it has cleared more often.
+func (s *storm) later(value string, deeds []deed) *deed {
+	i := slices.IndexFunc(deeds, func(d deed) bool { return d.kind == didSet && d.value == value })
+	if i < 0 || deeds[i].open {
+		return nil // it may have taken effect at any time
 	}
-	if last == nil {
-		return 0, false
-	}
+	set := &deeds[i]
 	for i := range deeds {
 		d := &deeds[i]
-		if d.kind != didSet {
+		if d.kind == didGet || d.open || d.call <= set.ret+apart {
 			continue
 		}
-		if d.open || d.ret+apart > last.call {
-			return 0, false
+		blind := span{set.call, d.ret + 1}
+		unseen := s.torn.during(blind)
+		if unseen && (s.plan.skewed || d.kind == didClear && s.torn.withClears(blind, deeds, d)) {
+			continue
 		}
-		blind := span{d.call, last.ret + 1}
-		if s.torn.during(blind) && (s.plan.skewed || s.torn.withClears(blind, deeds)) {
-			return 0, false
-		}
+		return d
 	}
-	return last.ret, true
+	return nil
 }
 
 // forgetAfter is for how long a deletion is remembered, less what that may vary:

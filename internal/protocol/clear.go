@@ -102,7 +102,7 @@ func (c *Clears) Handle(from Member, m *Message, now time.Duration, out *Out) {
 	case Clear:
 		prior := c.sh.Generations.Of(m.Ref.Cache).Count
 		answer := Message{Kind: Cleared, Nonce: m.Nonce, Ref: m.Ref, Prior: prior}
-		answer.Generation = c.sh.Generations.Merge(m.Ref.Cache, m.Generation)
+		answer.Generation = c.sh.Generations.Clear(m.Ref.Cache, m.Generation)
 		if c.table != nil && !c.sh.off.clearAck {
 			answer.Members = c.table.Reach
 		}
@@ -134,7 +134,7 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 		gen = c.sh.Generations.Raise(x.cache, Generation{Count: x.prior})
 	}
 	if gen != x.gen {
-		x.gen = c.sh.Generations.Merge(x.cache, gen)
+		x.gen = c.sh.Generations.Clear(x.cache, gen)
 		x.wait = append(x.wait[:0], x.asked...)
 		if c.confirms(m, x) {
 			x.wait = without(x.wait, from)

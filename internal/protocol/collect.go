@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -116,12 +117,13 @@ func (s *Slot) dropStaged(gone []cache.Ref) {
 
 // merge takes over items of a giver, by version. Between two lineages, what is
 // not above the other's floor may have been deleted or overwritten there by
-// something that is no longer known.
+// something that is no longer known; and what one has cleared, and written since,
+// may be older than what the other had written.
 func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
-	floor := s.take.foreignFloor(g.term)
+	floor, apart := s.take.foreignFloor(g.term), s.take.apart(g.term)
 	for i := range items {
 		it := &items[i]
-		if it.Version <= floor {
+		if it.Version <= floor || apart && s.cleared(it) {
 			s.bury(it.Ref, it.Version, now)
 			continue
 		}
@@ -131,13 +133,23 @@ func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	}
 }
 
-// bury leaves a tombstone in the place of what a floor has dropped: it may itself
-// have overwritten something older that another lineage still has.
+// bury leaves a tombstone in the place of what a floor or a clear has dropped: it
+// may itself have overwritten something older that another lineage still has.
 func (s *Slot) bury(ref cache.Ref, version uint64, now time.Duration) {
 	e := cache.Entry{Kind: cache.Owned, Tombstone: true, Version: version, Generation: s.sh.Generations.Of(ref.Cache).Count, Expires: now + s.sh.Tombstone}
 	if _, err := s.sh.Memory.Put(ref, e); err != nil {
 		s.sh.Memory.RaiseFloor(s.num, version)
 	}
+}
+
+// cleared tells whether an item is dead by a clear.
+func (s *Slot) cleared(it *Item) bool {
+	return it.Count < s.sh.Generations.Of(it.Ref.Cache).Count && (!it.Tombstone || it.Negative)
+}
+
+// apart tells whether a copy of another lineage than the term's counts.
+func (t *take) apart(term Term) bool {
+	return slices.ContainsFunc(t.grants, func(g grant) bool { return g.term != term })
 }
 
 // foreignFloor returns the highest floor among the copies of other lineages

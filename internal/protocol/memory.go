@@ -23,8 +23,13 @@ type Memory interface {
 type Generations interface {
 	// Of returns the generation of a cache.
 	Of(number uint32) Generation
-	// Merge merges g into it and returns the result.
+	// Merge merges g into it and returns the result. Where others have cleared the
+	// cache without this node, what that makes dead in Memory's owned entries stays
+	// as tombstones (cache.Store.MissedClears).
 	Merge(number uint32, g Generation) Generation
+	// Clear is Merge for a clear that this node takes part in: what is dead by it is
+	// gone.
+	Clear(number uint32, g Generation) Generation
 	// Raise makes a generation that is above g and above the cache's own,
 	// raised by this node, and returns it.
 	Raise(number uint32, above Generation) Generation

@@ -16,7 +16,8 @@ var values = func() (v [8][]byte) {
 // memory is a Memory with room for one key, that behaves as cache.Store does.
 // It does not expire or evict by itself: the search does. What a clear has made
 // dead stays, counts for digests and is not given out, as long as the store's
-// sweeper has not come; sweeps makes that at once.
+// sweeper has not come; sweeps makes that at once. What is dead by clears of others
+// alone becomes a tombstone.
 type memory struct {
 	entries [3]cache.Entry // by kind
 	has     [3]bool
@@ -29,7 +30,11 @@ type memory struct {
 
 // live tells whether there is an entry that no clear has made dead.
 func (m *memory) live(kind cache.Kind) bool {
-	return m.has[kind] && m.entries[kind].Generation >= m.gens.now.Count
+	return m.has[kind] && !m.dead(&m.entries[kind])
+}
+
+func (m *memory) dead(e *cache.Entry) bool {
+	return e.Generation < m.gens.now.Count && (!e.Tombstone || e.Negative)
 }
 
 func (m *memory) Peek(_ cache.Ref, kind cache.Kind) (cache.Entry, bool) {
@@ -45,7 +50,7 @@ func (m *memory) Put(_ cache.Ref, e cache.Entry) (cache.Result, error) {
 		return cache.Older, nil
 	}
 	m.Drop(ref, 1<<e.Kind)
-	if e.Generation < m.gens.now.Count {
+	if m.dead(&e) {
 		return cache.Older, nil
 	}
 	m.entries[e.Kind], m.has[e.Kind] = e, true
@@ -117,7 +122,16 @@ type generations struct {
 
 func (g *generations) Of(uint32) Generation { return g.now }
 
-func (g *generations) Merge(_ uint32, x Generation) Generation { return g.set(g.now.Merge(x)) }
+func (g *generations) Merge(_ uint32, x Generation) Generation {
+	owned, was := &g.mem.entries[cache.Owned], g.mem.live(cache.Owned)
+	g.now = g.now.Merge(x)
+	if was && !g.mem.live(cache.Owned) {
+		*owned = cache.Entry{Kind: cache.Owned, Tombstone: true, Version: owned.Version, Generation: g.now.Count}
+	}
+	return g.set(g.now)
+}
+
+func (g *generations) Clear(_ uint32, x Generation) Generation { return g.set(g.now.Merge(x)) }
 
 func (g *generations) Raise(_ uint32, above Generation) Generation {
 	return g.set(Generation{Count: max(g.now.Count, above.Count) + 1, Raiser: g.self})

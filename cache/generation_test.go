@@ -1,0 +1,59 @@
+package cache
+
+import "testing"
+
+// What others have cleared without this node, and may have written since, does not
+// win over what was newer here, whichever comes first: P3.
+func TestMissedClears(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		s, clock := open(t, Config{})
+		here, there := inSlot(3, 0), inSlot(3, 1)
+		put(t, s, here, Entry{Version: 20, Value: []byte("here")})
+		put(t, s, there, Entry{Version: 20, Value: []byte("here")})
+		staged := there
+		put(t, s, staged, Entry{Kind: Staged, Version: 20})
+		before := s.Digest(3, OwnedOnly)
+		if told {
+			s.RaiseGeneration(0, 4)
+		} else {
+			s.MissedClears(0, 4)
+		}
+		if _, ok := s.Get(Owned, here.Hash, 0, here.Key); ok {
+			t.Errorf("told %v: a hit", told)
+		}
+		if _, err := s.Put(here, Entry{Version: 10, Generation: 4}); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Get(Owned, here.Hash, 0, here.Key); ok != told {
+			t.Errorf("told %v: what is older is there: %v", told, ok)
+		}
+		put(t, s, there, Entry{Version: 30, Generation: 4})
+		if _, ok := s.Get(Owned, there.Hash, 0, there.Key); !ok {
+			t.Errorf("told %v: what is newer is not there", told)
+		}
+		if !told && s.Digest(3, OwnedOnly) == before {
+			t.Error("the digest is the same with another version")
+		}
+		if has(s, staged, Staged) || s.Floor(3) != 0 {
+			t.Errorf("told %v: floor %d", told, s.Floor(3))
+		}
+		clock.at += missedFor
+		s.DropSlot(3, StagedOnly)
+		if e, ok := s.Peek(here, Owned); ok && e.Tombstone {
+			t.Error("it is remembered for ever")
+		}
+	}
+}
+
+// What does not fit as a tombstone leaves its version in the floor.
+func TestMissedClearsEvicted(t *testing.T) {
+	s, _ := open(t, Config{Budget: 4 * costOf(MaxKey, 300), MaxValue: 300})
+	put(t, s, inSlot(3, 0), Entry{Version: 20, Value: make([]byte, 300)})
+	s.MissedClears(0, 1)
+	for i := range 200 {
+		put(t, s, inSlot(4, i), Entry{Version: uint64(100 + i), Generation: 1, Value: make([]byte, 300)})
+	}
+	if _, ok := s.Peek(inSlot(3, 0), Owned); ok || s.Floor(3) != 20 {
+		t.Errorf("there: %v, floor %d", ok, s.Floor(3))
+	}
+}
