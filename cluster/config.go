@@ -108,8 +108,8 @@ type Config struct {
 	dial      func(ctx context.Context, network, addr string) (net.Conn, error)
 	transport func(bind string) (memberlist.Transport, error)
 	resolver  gossip.Resolver
-	// stall is called by the goroutine that watches for the process being stopped,
-	// for tests: as long as it does not return, the node seems to be.
+	// stall is called by the goroutines that do something by themselves when it is
+	// time, for tests: as long as it does not return, the process seems to be stopped.
 	stall func()
 	// wall is the time of day, for simulations. Nil: the real one.
 	wall func() time.Time

@@ -32,7 +32,7 @@ func (n *Node) doubt(id protocol.Member) {
 		if v == answers {
 			n.log.Info("cluster: gossip takes a member for dead that answers: it is kept", "member", l.name)
 		}
-		if ctx.Err() == nil {
+		if n.stalled(); ctx.Err() == nil {
 			n.members.judge(id, v == answers)
 		}
 	})

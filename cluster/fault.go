@@ -27,6 +27,8 @@ const (
 	deadlineAnew                 // each new attempt of a call has the whole time
 	overBudget                   // a node uses twice its budget
 	losesReplica                 // a backup acknowledges a write and does not keep it
+	wakesBlindly                 // a process that was stopped goes on without asking the members
+	ignoresFence                 // a node answers whoever has answered it
 	faultCount
 )
 
@@ -52,6 +54,8 @@ var faultNames = [faultCount]string{
 	deadlineAnew:    "each new attempt of a call has the whole time",
 	overBudget:      "a node uses twice its budget",
 	losesReplica:    "a backup acknowledges a write and does not keep it",
+	wakesBlindly:    "a process that was stopped goes on serving",
+	ignoresFence:    "a node goes on serving below its fence",
 }
 
 func (f fault) String() string { return faultNames[f] }

@@ -276,9 +276,10 @@ func TestSimFenceSides(t *testing.T) {
 			if v, err := loads.Get(ctx, "k"); err != nil || string(v) != "loaded" {
 				t.Errorf("a Load on the smaller side: %q, %v", v, err)
 			}
+			asked := time.Now()
 			many, err := n.keep.GetMany(ctx, []string{kept(1), kept(2)})
-			if len(many) > 0 || err != nil {
-				t.Errorf("a GetMany on the smaller side: %v, %v", many, err)
+			if took := time.Since(asked); len(many) > 0 || err != nil || took > 0 {
+				t.Errorf("a GetMany on the smaller side after %v: %v, %v", took, many, err)
 			}
 		}
 		waitAgreed(t, onlyNodes(three)...)

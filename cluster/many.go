@@ -128,6 +128,7 @@ func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found,
 	v := n.members.view.Load()
 	byOwner := make(map[*link][]int)
 	var single []int
+	off := n.fencedOff() // then nobody is asked
 	for i, key := range keys {
 		hash := sp.hasher.hash(key)
 		var hit cache.Hit
@@ -136,7 +137,7 @@ func (n *Node) readMany(ctx context.Context, sp *space, keys []string) ([]found,
 			continue
 		}
 		h, ok := v.owner(slotOf(hash))
-		if !ok || h.link == nil {
+		if !ok || h.link == nil || off {
 			single = append(single, i)
 			continue
 		}

@@ -151,6 +151,9 @@ func newNode(cfg Config) (*Node, error) {
 		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0,
 	}
 	n.standing.start(cfg.Fence)
+	if cfg.faults.has(ignoresFence) {
+		n.standing.start(0)
+	}
 	if cfg.adjust != nil {
 		cfg.adjust(n.shared)
 	}
@@ -291,6 +294,7 @@ func (n *Node) onServing(slot int, on bool) {
 }
 
 func (n *Node) onGossip(e gossip.Event) {
+	n.stalled()
 	if !n.cfg.faults.event(n, e) {
 		n.hear(e)
 	}

@@ -183,6 +183,7 @@ func (n *Node) tick(ctx context.Context) {
 			return
 		case <-t.C:
 		}
+		n.stalled()
 		for i := range n.parts {
 			if p := &n.parts[i]; p.busy.Load() != 0 {
 				n.tickPart(i, p)

@@ -97,13 +97,24 @@ func (s *storm) freezes(k *strike) {
 	a.frozen = true
 	a.frosts = append(a.frosts, span{s.log.now(), forEver})
 	s.stormMu.Unlock()
+	a.stall.stop()
 	a.proc.Freeze()
 	s.sleep(k.lasts)
 	a.proc.Thaw()
 	s.stormMu.Lock()
-	a.frozen = false
+	a.frozen = false // an application may be quicker to go on than the node
+	s.stormMu.Unlock()
+	time.Sleep(time.Duration(s.chance(k).IntN(30)) * time.Millisecond)
+	s.stormMu.Lock()
 	a.frosts[len(a.frosts)-1].to = s.log.now()
 	s.stormMu.Unlock()
+	a.stall.resume()
+	time.Sleep(2 * lookEvery)
+	a.standing.mu.Lock()
+	sleeps := a.standing.sleeps
+	a.standing.mu.Unlock()
+	stormTotals.add("times frozen", 1)
+	stormTotals.add("times woken", int(min(sleeps, 1)))
 }
 
 func (s *storm) cuts(k *strike) {

@@ -138,6 +138,7 @@ func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 	if what%10 == 0 {
 		cache, name = a.fill, "fill/"
 	}
+	off := a.fencedOff()
 	var got []byte
 	switch {
 	case what < 80:
@@ -150,6 +151,9 @@ func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 			d := d
 			d.client += 100 * i
 			d.value = s.text(values[key], values[key] != nil)
+			if cache == a.c {
+				s.fenced(a, off, d, err)
+			}
 			s.ended(a, name+key, d, limit, err)
 		}
 		return
@@ -169,6 +173,9 @@ func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
 	default:
 		d.kind = didClear
 		d.err = cache.Clear(ctx)
+	}
+	if cache == a.c || d.kind != didGet {
+		s.fenced(a, off, d, d.err)
 	}
 	s.ended(a, name+key, d, limit, d.err)
 	if d.kind == didSet && d.err == nil && oneIn(r, 2) {
@@ -212,6 +219,22 @@ func (s *storm) text(b []byte, there bool) string {
 	}
 	v, _, _ := strings.Cut(string(b), ":")
 	return v
+}
+
+// fenced checks what a call costs on a node that is below its fence from before the
+// call until after it: nothing is found, every write is refused, and nobody waits.
+func (s *storm) fenced(a *life, off bool, d deed, err error) {
+	if !off || !a.fencedOff() || errors.Is(err, ErrClosed) {
+		return
+	}
+	stormTotals.add("calls below the fence", 1)
+	wrong := d.value != "" || err != nil && !errors.Is(err, ErrNotFound)
+	if d.kind != didGet {
+		wrong = !errors.Is(err, ErrUnavailable)
+	}
+	if took := s.log.now() - d.call; wrong || took > 0 {
+		s.wrong("P4", "below the fence a %v at %s at %v took %v and brought %q, %v", d.kind, a.Name(), d.call, took, d.value, err)
+	}
 }
 
 // slack is by how much a call may be late: that is how exact a node's timers are.

@@ -27,6 +27,7 @@ type plan struct {
 	nodes    int // at first
 	most     int // with those that join later
 	backups  int
+	fence    int // 0: none
 	near     time.Duration
 	memory   int64 // of each node; small: entries are evicted
 	secret   bool
@@ -121,8 +122,8 @@ func (k *strike) String() string {
 }
 
 func (p *plan) String() string {
-	s := fmt.Sprintf("%d nodes with %d backups, near copies for %v, %d KiB; secret %v, uneven links %v, wrong clocks %v, long values %v; starting %s; %d clients, %d bursts of calls, %v of faults:",
-		p.nodes, p.backups, p.near, p.memory>>10, p.secret, p.uneven, p.skewed, p.padded,
+	s := fmt.Sprintf("%d nodes with %d backups and a fence of %d, near copies for %v, %d KiB; secret %v, uneven links %v, wrong clocks %v, long values %v; starting %s; %d clients, %d bursts of calls, %v of faults:",
+		p.nodes, p.backups, p.fence, p.near, p.memory>>10, p.secret, p.uneven, p.skewed, p.padded,
 		map[bool]string{true: "all together", false: "one by one"}[p.together], p.clients, p.bursts, p.lasts)
 	for i := range p.strikes {
 		s += "\n  " + p.strikes[i].String()
@@ -171,7 +172,15 @@ func newPlan(seed uint64) *plan {
 	p.most = p.nodes
 	p.bursts = min(20+int(p.lasts/(2*time.Second)), 60)
 	p.strike(r)
+	p.fenceOff(rand.New(rand.NewPCG(seed, 16)))
 	return p
+}
+
+// fenceOff gives some plans a fence, where the first nodes are enough for it.
+func (p *plan) fenceOff(r *rand.Rand) {
+	if majority := p.most/2 + 1; oneIn(r, 4) && p.nodes > majority {
+		p.fence = majority
+	}
 }
 
 // strike draws what befalls the cluster. A node that one thing has befallen is

@@ -20,6 +20,7 @@ type storm struct {
 	plan   *plan
 	log    *chronicle
 	torn   torn
+	unsafe torn // when P1 is not promised
 	kept   keeper
 	loads  loaders
 	over   chan struct{}  // closed when the clients are to stop
@@ -51,7 +52,8 @@ type seat struct {
 // life is one run of a node.
 type life struct {
 	*simNode
-	fill *Cache[[]byte] // with a loader
+	fill  *Cache[[]byte] // with a loader
+	stall stall
 
 	// storm.stormMu guards what follows.
 	killed time.Duration // forEver: it was not
@@ -188,8 +190,10 @@ func (s *storm) launch(st *seat) *life {
 		join = append(join, o.host.Addr()+simPort)
 	}
 	s.stormMu.Unlock()
-	n := s.startOn(st.host, st.name, join, func(c *Config) {
-		c.NearTTL, c.Memory, c.Backups = s.plan.near, s.plan.memory, s.plan.backups
+	a := &life{killed: forEver}
+	a.simNode = s.startOn(st.host, st.name, join, func(c *Config) {
+		c.NearTTL, c.Memory, c.Backups, c.Fence = s.plan.near, s.plan.memory, s.plan.backups, s.plan.fence
+		c.stall = a.stall.wait
 		if c.Memory < 64<<20 {
 			c.MaxValue = 1 << 10
 		}
@@ -200,10 +204,9 @@ func (s *storm) launch(st *seat) *life {
 			c.Backups = -1
 		}
 	})
-	a := &life{simNode: n, killed: forEver}
 	a.fill = s.loads.open(s, a)
-	events, _ := n.Events()
-	s.use(n)
+	events, _ := a.Events()
+	s.use(a.simNode)
 	s.stormMu.Lock()
 	st.life = a
 	s.lives = append(s.lives, a)
@@ -260,7 +263,7 @@ func (s *storm) goodbye(a *life) {
 // run lives through all of it.
 func (s *storm) run() {
 	r := rand.New(rand.NewPCG(s.seed, 12))
-	s.torn.tear(0)
+	s.tear(0, false)
 	for i := range s.plan.nodes {
 		s.seat(i, r)
 	}

@@ -58,7 +58,9 @@ func (t *torn) now() bool {
 func (t *torn) mend(at time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.spans[len(t.spans)-1].to = at
+	if n := len(t.spans); n > 0 && t.spans[n-1].to == forEver {
+		t.spans[n-1].to = at
+	}
 }
 
 // stretches lists the times in between.
@@ -109,6 +111,25 @@ func (t *torn) withClears(in span, deeds []deed, but *deed) bool {
 	})
 }
 
+// tear notes that the cluster is torn from a time on, and tells whether that is news.
+// With the fence P1 is promised all the same; without it, if who was taken for dead
+// was stopped then, and asks the others before it answers (and clocks are right, so
+// that what it had is known to be older).
+func (s *storm) tear(at time.Duration, frosted bool) bool {
+	s.kept.tear(s.log.now())
+	if s.plan.fence == 0 && (!frosted || s.plan.skewed) {
+		s.unsafe.tear(at)
+	}
+	return s.torn.tear(at)
+}
+
+// frosted tells whether a node was frozen at a time.
+func (s *storm) frosted(a *life, at time.Duration) bool {
+	s.stormMu.Lock()
+	defer s.stormMu.Unlock()
+	return a.frosted(span{at, at})
+}
+
 // listen takes in whom a node drops, until the node is closed.
 func (s *storm) listen(a *life, events <-chan Event) {
 	for e := range events {
@@ -117,8 +138,8 @@ func (s *storm) listen(a *life, events <-chan Event) {
 		}
 		for _, b := range s.living() {
 			if b != a && b.Name() == e.Name && b.PeerAddr() == e.Peer && b.inTable() && s.up(a) {
-				s.kept.tear(s.log.now())
-				if s.torn.tear(e.Time.Sub(s.start)) {
+				at := e.Time.Sub(s.start)
+				if s.tear(at, s.frosted(b, at)) {
 					s.say("torn: %s takes %s for dead", a.Name(), b.Name())
 				}
 			}
@@ -154,8 +175,7 @@ func (s *storm) watch(over <-chan struct{}) {
 			since[a] = now
 			for _, b := range lives {
 				if was, ok := since[b]; ok && now-was > time.Second && b.inTable() && !slices.Contains(a.members.view.Load().table.Members, b.id) {
-					s.kept.tear(now)
-					if s.torn.tear(now - watchEvery) {
+					if s.tear(now-watchEvery, s.frosted(b, now)) {
 						s.say("torn: %s turned active without %s", a.Name(), b.Name())
 					}
 				}
@@ -163,6 +183,7 @@ func (s *storm) watch(over <-chan struct{}) {
 		}
 		if s.torn.now() && whole(lives) {
 			s.torn.mend(now + max(s.plan.near, 0))
+			s.unsafe.mend(now + max(s.plan.near, 0))
 			s.kept.tear(now)
 			s.say("whole again, %d nodes", len(lives))
 		}

@@ -40,11 +40,9 @@ func (n *Node) watch(ctx context.Context) {
 			return
 		case <-t.C:
 		}
-		if n.cfg.stall != nil {
-			n.cfg.stall()
-		}
+		n.stalled()
 		now := n.clock.now()
-		if slept := now - last; slept > awakeFor {
+		if slept := now - last; slept > awakeFor && !n.cfg.faults.has(wakesBlindly) {
 			n.log.Warn("cluster: the process was stopped: asking the members what it has missed", "for", slept)
 			n.fallAsleep()
 		}
@@ -54,6 +52,13 @@ func (n *Node) watch(ctx context.Context) {
 			pinged = now
 			n.pings(nil)
 		}
+	}
+}
+
+// stalled returns when the process is not stopped.
+func (n *Node) stalled() {
+	if n.cfg.stall != nil {
+		n.cfg.stall()
 	}
 }
 
