@@ -63,16 +63,17 @@ func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error 
 	d := decoder{b: r.Body}
 	load := d.byte() == getLoads
 	near := d.duration()
-	sp, err := n.caches.space(d.bytes())
+	name := d.bytes()
 	count := d.count(2)
-	if d.bad || err != nil || count == 0 || count > manyKeys {
-		return errors.Join(errShort, err)
+	if d.bad || count == 0 || count > manyKeys {
+		return errShort
 	}
+	sp := n.caches.find(asString(name))
 	body, one := n.buffers.take(), n.buffers.take()
 	defer n.buffers.give(body)
 	defer n.buffers.give(one)
 	done := 0
-	for keys := d; near <= 0 && done < count; done++ {
+	for keys := d; near <= 0 && sp != nil && done < count; done++ {
 		key := asString(keys.bytes())
 		hash := sp.hasher.hash(key)
 		hit, ok := n.owned(hash, slotOf(hash), sp, key)
@@ -93,20 +94,33 @@ func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error 
 		n.replyWith(c, r.ID, *body)
 		return nil
 	}
-	refs := make([]cache.Ref, count-done)
-	for i := range refs {
-		refs[i] = d.refOf(sp)
+	keys := make([]string, count-done)
+	for i := range keys {
+		if keys[i] = d.string(); len(keys[i]) == 0 || len(keys[i]) > MaxKey {
+			d.fail()
+		}
 	}
 	if err := d.err(); err != nil {
 		return err
 	}
-	m := &manyCall{conn: c, id: r.ID, left: len(refs), answers: make([][]byte, count)}
+	m := &manyCall{conn: c, id: r.ID, left: len(keys), answers: make([][]byte, count)}
 	for i, answered := 0, (decoder{b: *body}); i < done; i++ {
 		m.answers[i] = bytes.Clone(answered.bytes())
 		m.size += len(m.answers[i])
 	}
 	deadline := n.deadlineOf(r)
-	for i, ref := range refs {
+	for i, key := range keys {
+		if sp == nil {
+			if a, ok := n.unheardOf(name, key, load); ok {
+				m.answer(n, i, &a)
+				continue
+			}
+			var err error
+			if sp, err = n.caches.space(name); err != nil {
+				return errors.Join(errShort, err)
+			}
+		}
+		ref := cache.Ref{Hash: sp.hasher.hash(key), Cache: sp.number, Key: key}
 		slot := slotOf(ref.Hash)
 		st, p, s := n.begin(slot)
 		s.Get(protocol.Get{

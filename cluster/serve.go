@@ -125,10 +125,21 @@ func (n *Node) onGet(from protocol.Member, c *wire.Conn, r wire.Request) error {
 	d := decoder{b: r.Body}
 	load := d.byte() == getLoads
 	near := d.duration()
-	sp, err := n.caches.space(d.bytes())
+	name := d.bytes()
 	key := d.b
-	if d.bad || err != nil || len(key) == 0 || len(key) > MaxKey {
-		return errors.Join(errShort, err)
+	if d.bad || len(key) == 0 || len(key) > MaxKey {
+		return errShort
+	}
+	sp := n.caches.find(asString(name))
+	if sp == nil {
+		if a, ok := n.unheardOf(name, asString(key), load); ok {
+			n.reply(c, r.ID, &a)
+			return nil
+		}
+		var err error
+		if sp, err = n.caches.space(name); err != nil {
+			return errors.Join(errShort, err)
+		}
 	}
 	hash := sp.hasher.hash(asString(key))
 	slot := slotOf(hash)
@@ -146,6 +157,23 @@ func (n *Node) onGet(from protocol.Member, c *wire.Conn, r wire.Request) error {
 	}, n.clock.now(), &st.out)
 	n.end(st, p, slot)
 	return nil
+}
+
+// unheardOf answers a read of a cache of which this node has never heard: it has
+// nothing of it, and a name is not to be kept because somebody has read it. That is
+// not so (false) where a loader is to be run, and while the slot is being taken: what
+// comes with it may be of that cache.
+func (n *Node) unheardOf(name []byte, key string, load bool) (protocol.Answer, bool) {
+	if load || len(name) == 0 || len(name) > maxCacheLen {
+		return protocol.Answer{}, false
+	}
+	p, s := n.slot(slotOf(newKeyHasher(asString(name)).hash(key)))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s.Owner() != n.id {
+		return protocol.Answer{Status: protocol.NotMine}, true
+	}
+	return protocol.Answer{Status: protocol.Missing}, s.Active()
 }
 
 func appendWrite(b []byte, o *op) []byte {
