@@ -38,14 +38,7 @@ func (s *storm) befall(k *strike) {
 		defer end()
 		s.sleep(k.lasts)
 	case blowSlow:
-		host := s.seatOf(k.seats[0]).host.Name()
-		_, end := s.during(func(from, to string, l *sim.Link) {
-			if from == host || to == host {
-				l.Latency += k.link.Latency
-				l.Jitter += k.link.Jitter
-				l.Bandwidth = k.link.Bandwidth
-			}
-		})
+		_, end := s.during(slower(s.seatOf(k.seats[0]).host.Name(), k.link))
 		defer end()
 		s.sleep(k.lasts)
 	case blowJump:
@@ -88,11 +81,25 @@ func (s *storm) away(k *strike) {
 	s.launch(st)
 }
 
+// slower makes all ways of a host so much slower.
+func slower(host string, by sim.Link) func(from, to string, l *sim.Link) {
+	return func(from, to string, l *sim.Link) {
+		if from == host || to == host {
+			l.Latency += by.Latency
+			l.Jitter += by.Jitter
+			if by.Bandwidth > 0 {
+				l.Bandwidth = by.Bandwidth
+			}
+		}
+	}
+}
+
 func (s *storm) freezes(k *strike) {
 	a := s.seatOf(k.seats[0]).life
 	if !s.up(a) {
 		return
 	}
+	keys := s.lastCalls(a)
 	s.stormMu.Lock()
 	a.frozen = true
 	a.frosts = append(a.frosts, span{s.log.now(), forEver})
@@ -100,16 +107,26 @@ func (s *storm) freezes(k *strike) {
 	a.stall.stop()
 	a.proc.Freeze()
 	s.sleep(k.lasts)
+	r := s.chance(k)
+	slow := oneIn(r, 2)
+	s.missedCalls(keys, r)
+	if slow { // it hears late of what it has missed
+		late := between(r, 50*time.Millisecond, 500*time.Millisecond)
+		s.say("%s goes on, and all its ways take %v more", a.Name(), late)
+		_, end := s.during(slower(a.host.Name(), sim.Link{Latency: late}))
+		defer end()
+	}
 	a.proc.Thaw()
 	s.stormMu.Lock()
 	a.frozen = false // an application may be quicker to go on than the node
 	s.stormMu.Unlock()
-	time.Sleep(time.Duration(s.chance(k).IntN(30)) * time.Millisecond)
+	s.ending.Go(func() { s.wokenCalls(a, keys) }) // ends soon
+	time.Sleep(time.Duration(r.IntN(30)) * time.Millisecond)
 	s.stormMu.Lock()
 	a.frosts[len(a.frosts)-1].to = s.log.now()
 	s.stormMu.Unlock()
 	a.stall.resume()
-	time.Sleep(2 * lookEvery)
+	time.Sleep(time.Second)
 	a.standing.mu.Lock()
 	sleeps := a.standing.sleeps
 	a.standing.mu.Unlock()

@@ -22,6 +22,7 @@ type burst struct {
 	at    time.Duration
 	lasts time.Duration
 	vigil bool // it lasts from before something befalls somebody until after that
+	keys  int  // a vigil's: of the strike that begins or ends
 }
 
 // A vigil is as long as it takes until a node that says nothing is taken for
@@ -30,7 +31,7 @@ const (
 	vigilBefore = 400 * time.Millisecond
 	vigilFor    = 5 * time.Second
 	burstFor    = 3 * time.Second
-	maxVigils   = 10
+	maxVigils   = 5 // pairs
 )
 
 // bursts draws them: some around the moments at which something begins or ends
@@ -50,9 +51,11 @@ func (s *storm) bursts() []burst {
 		}
 		list = append(list, b)
 	}
-	r.Shuffle(len(moments), func(i, j int) { moments[i], moments[j] = moments[j], moments[i] })
-	for _, at := range moments[:min(len(moments), maxVigils)] {
-		list = append(list, burst{at: max(at-vigilBefore, 0), lasts: vigilFor, vigil: true})
+	// One as something begins, and one on the same keys as it ends.
+	for _, i := range r.Perm(len(s.plan.strikes))[:min(len(s.plan.strikes), maxVigils)] {
+		for _, at := range moments[2*i : 2*i+2] {
+			list = append(list, burst{at: max(at-vigilBefore, 0), lasts: vigilFor, vigil: true, keys: i})
+		}
 	}
 	for i := range list {
 		list[i].at = min(list[i].at, total)
@@ -72,7 +75,7 @@ func (s *storm) calls(id int, bursts []burst) {
 		case <-time.After(max(wait, 0)):
 		}
 		for begun := s.log.now(); s.log.now()-begun < b.lasts && (b.vigil || r.IntN(24) > 0); {
-			s.call(id, num, b.vigil, r)
+			s.call(id, b, num, r)
 			pause := 50 * time.Microsecond
 			if b.vigil {
 				pause = 10 * time.Millisecond
@@ -105,10 +108,10 @@ func (s *storm) pick(r *rand.Rand) *life {
 
 // keyOf draws one of the few hot keys of this burst or of one before, a warm
 // one, or one of many cold ones.
-func (s *storm) keyOf(num int, vigil bool, r *rand.Rand) string {
+func (s *storm) keyOf(b burst, num int, r *rand.Rand) string {
 	switch p := r.IntN(100); {
-	case vigil && p < 90:
-		return fmt.Sprintf("vigil%d/%d", r.IntN(4), num)
+	case b.vigil && p < 90:
+		return fmt.Sprintf("vigil%d/%d", r.IntN(4), b.keys)
 	case p < 60:
 		return fmt.Sprintf("hot%d/%d", r.IntN(3), max(num-[]int{0, 0, 0, 1, 1, 2}[r.IntN(6)], 0))
 	case p < 85:
@@ -118,9 +121,9 @@ func (s *storm) keyOf(num int, vigil bool, r *rand.Rand) string {
 }
 
 // call makes a random call.
-func (s *storm) call(id, num int, vigil bool, r *rand.Rand) {
+func (s *storm) call(id int, b burst, num int, r *rand.Rand) {
 	a := s.pick(r)
-	key, key2 := s.keyOf(num, vigil, r), s.keyOf(num, vigil, r)
+	key, key2 := s.keyOf(b, num, r), s.keyOf(b, num, r)
 	what, pad, short := r.IntN(1000), r.IntN(30<<10), between(r, 5*time.Millisecond, 500*time.Millisecond)
 	limited := oneIn(r, 6)
 	if a == nil {
@@ -209,6 +212,58 @@ func (s *storm) lateCalls(a *life, r *rand.Rand) {
 		s.ended(a, "c/"+key, d, 100*time.Millisecond, err)
 		cancel()
 	}
+}
+
+// lastCalls are those that a node's application makes just before it is stopped, of a
+// cache that nobody clears.
+func (s *storm) lastCalls(a *life) (keys []string) {
+	const client, count = 98, 8
+	for range count {
+		key := fmt.Sprint("stop", s.values.Add(1))
+		keys = append(keys, key)
+		s.setBriefly(a, client, key)
+	}
+	return keys
+}
+
+// missedCalls are writes of the same keys of which the node does not hear.
+func (s *storm) missedCalls(keys []string, r *rand.Rand) {
+	const client = 97
+	for _, key := range keys {
+		if o := s.pick(r); o != nil {
+			s.setBriefly(o, client, key)
+		}
+	}
+}
+
+const briefly = 50 * time.Millisecond
+
+func (s *storm) setBriefly(a *life, client int, key string) {
+	ctx, cancel := context.WithTimeout(context.Background(), briefly)
+	defer cancel()
+	d := deed{client: client, node: a.Name(), kind: didSet, value: fmt.Sprint(s.values.Add(1)), call: s.log.now()}
+	s.ended(a, "keep/"+key, d, briefly, a.keep.Set(ctx, key, []byte(d.value)))
+}
+
+// wokenCalls are those of an application that has not noticed that its process was
+// stopped.
+func (s *storm) wokenCalls(a *life, keys []string) {
+	const client, rounds = 300, 8
+	var calls sync.WaitGroup
+	for round := range rounds {
+		for i, key := range keys {
+			calls.Go(func() { // ends with the call
+				ctx, cancel := context.WithTimeout(context.Background(), briefly)
+				defer cancel()
+				d := deed{client: client + len(keys)*round + i, node: a.Name(), call: s.log.now()}
+				got, err := a.keep.Get(ctx, key)
+				d.value = s.text(got, err == nil)
+				s.ended(a, "keep/"+key, d, briefly, err)
+			})
+		}
+		time.Sleep(briefly / 2)
+	}
+	calls.Wait()
 }
 
 // text is what a value says, less its padding. One that is there, but empty, nobody has

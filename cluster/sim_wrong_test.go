@@ -37,6 +37,8 @@ var wrongSeeds = [faultCount][]uint64{
 	deadlineAnew:    {1},
 	overBudget:      {131},
 	losesReplica:    {17},
+	wakesBlindly:    {302},
+	ignoresFence:    {378},
 }
 
 // A fault around the protocol is found by what TestSim checks: it could fail.
