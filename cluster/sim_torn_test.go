@@ -24,7 +24,8 @@ import (
 //
 // In all other stretches P1 is checked: with hosts that crash and restart, links
 // that are cut, lossy or slow, and processes that are frozen, as long as nobody
-// who lives is buried. Calls that do not lie wholly within one stretch are left
+// who lives is buried, but while he is frozen (storm.tear). With the fence it is
+// checked all the time. Calls that do not lie wholly within one stretch are left
 // out, as stretch says, and so are reads that a process had not answered when it
 // was killed.
 type torn struct {
