@@ -81,9 +81,11 @@ func (m *model) bury(x *modelEntry) bool {
 	case cleared:
 		m.stats[x.e.Kind].Cleared++
 		if m.missed(x) {
-			m.use(x)
-			x.decoded, x.touched = nil, false
+			x.decoded = nil
 			x.e = Entry{Kind: Owned, Tombstone: true, Version: x.e.Version, Generation: m.generations[x.ref.Cache], Expires: m.now + missedFor}
+			r := newRecord(&x.ref, &x.e)
+			m.orders[Owned].replace(x.record, r)
+			x.record = r
 			return false
 		}
 	}
