@@ -17,6 +17,7 @@ const (
 	DefaultMaxHandshakes    = 64
 	DefaultHandshakeTimeout = 5 * time.Second
 	DefaultWriteTimeout     = 10 * time.Second
+	DefaultMaxSilence       = 2 * time.Second
 	MinMaxFrame             = 1 << 10
 	MaxMaxFrame             = 1 << 30
 	MaxHello                = 2 << 10 // bytes
@@ -66,9 +67,13 @@ type Config struct {
 	MaxHandshakes int
 	// HandshakeTimeout bounds the handshake. Default 5 s.
 	HandshakeTimeout time.Duration
-	// WriteTimeout is how long a write of at most 256 KiB may take before the
+	// WriteTimeout is how long a write of at most 64 KiB may take before the
 	// connection ends. Default 10 s.
 	WriteTimeout time.Duration
+	// MaxSilence is how long nothing may come from the peer, not even a sign that
+	// it is alive, before the connection ends with ErrSilent. A quarter of it
+	// later at the latest that is noticed. Default 2 s.
+	MaxSilence time.Duration
 
 	// Faults are for tests of whether tests find them.
 	Faults Faults
@@ -117,6 +122,7 @@ func newSettings(c Config) (*settings, error) {
 	}{
 		{"HandshakeTimeout", &s.HandshakeTimeout, DefaultHandshakeTimeout},
 		{"WriteTimeout", &s.WriteTimeout, DefaultWriteTimeout},
+		{"MaxSilence", &s.MaxSilence, DefaultMaxSilence},
 	} {
 		switch {
 		case *d.value < 0:

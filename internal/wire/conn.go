@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -31,7 +32,7 @@ type Conn struct {
 	handler Handler
 	peer    opening // what it has said first
 	sink    *sink
-	source  net.Conn // what to read from
+	ear     ear // what to read from
 
 	mu      sync.Mutex // guards what follows
 	waiting calls
@@ -49,19 +50,25 @@ type Conn struct {
 // newConn makes a connection after its handshake. It does not run yet.
 func newConn(set *settings, handler Handler, e established) *Conn {
 	c := &Conn{
-		set: set, handler: handler, peer: e.peer, sink: newSink(e.nc, e.seal, e.tls), source: e.stream(),
-		done: make(chan struct{}),
+		set: set, handler: handler, peer: e.peer, sink: newSink(e.nc, e.seal, e.tls),
+		ear: ear{from: e.stream()}, done: make(chan struct{}),
 	}
 	c.wake = make(chan struct{}, 1)
 	c.records.New = func() any { return newCall() }
 	c.running.Add(2) // run's two
+	if e.peer.answers {
+		c.running.Add(1)
+	}
 	return c
 }
 
-// run reads until the connection ends. The goroutine that it starts ends with
+// run reads until the connection ends. The goroutines that it starts end with
 // the connection too.
 func (c *Conn) run() {
 	go c.writer()
+	if c.peer.answers {
+		go c.listen()
+	}
 	defer c.running.Done()
 	err := c.read()
 	c.end(err)
@@ -183,6 +190,9 @@ func (c *Conn) end(why error) {
 	left := c.left
 	c.mu.Unlock()
 	close(c.done)
+	if errors.Is(why, ErrSilent) {
+		abort(c.sink.nc)
+	}
 	c.sink.close()
 	broken, unsent := fmt.Errorf("%w: %w", ErrBroken, why), notSent(why)
 	for _, k := range waiting {

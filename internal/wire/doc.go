@@ -19,7 +19,8 @@
 //
 // Nobody waits for the peer to read: a frame that does not fit into the bytes
 // that may wait ([Config.MaxQueue]) is refused with [ErrOverloaded], and a
-// connection on which nothing can be written for [Config.WriteTimeout] ends. A
+// connection on which nothing can be written for [Config.WriteTimeout], or from
+// which nothing comes for [Config.MaxSilence], ends (silence.go). A
 // read buffer grows only with bytes that have come. A stranger on the port costs
 // one goroutine until [Config.HandshakeTimeout]; of more than
 // [Config.MaxHandshakes] the oldest is cut off. Log lines that strangers can
@@ -38,6 +39,7 @@
 //	            3: TLS is not spoken; 4: too many connections. Not 0: the end.
 //	maxframe 4  the greatest frame length that the sender takes
 //	hello    2  its length, then that many bytes for the layer above
+//	flags    1  1: keep-alives are answered. It may be missing: 0
 //	...         what a later minor version may add is passed over
 //
 // Magic, length, major, minor and refusal stay as they are in all versions.
@@ -45,7 +47,9 @@
 //
 //	length   4  of what follows; from 6 to the receiver's maxframe
 //	id       4  a number of the asking side's choice, not in use; 0 for one-way
-//	type     1  1: request; 2: one-way; 3: reply; 4: failure
+//	            and keep-alives
+//	type     1  1: request; 2: one-way; 3: reply; 4: failure; 5: keep-alive;
+//	            6: the answer to one
 //	kind     1  of a request or one-way: what it is; of a failure: its code;
 //	            of a reply: 0
 //	timeout  4  of a request only: microseconds that the asker waits from when

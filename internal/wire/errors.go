@@ -23,6 +23,9 @@ var (
 	// ErrTimeout says that no reply came in time. It is a
 	// context.DeadlineExceeded too.
 	ErrTimeout = fmt.Errorf("wire: no reply in time: %w", context.DeadlineExceeded)
+	// ErrSilent says that nothing has come from the peer for too long, though it
+	// was asked for a sign.
+	ErrSilent = errors.New("wire: the peer is silent")
 	// ErrVersion says that the two sides speak different major versions.
 	ErrVersion = errors.New("wire: protocol versions differ")
 	// ErrSecret says that the two sides do not have a secret in common.

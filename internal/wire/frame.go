@@ -12,6 +12,9 @@ const (
 	typeOneWay  byte = 2
 	typeReply   byte = 3
 	typeFailure byte = 4
+	// The next two are for peers whose opening frame says that they know them.
+	typeKeepAlive byte = 5
+	typeAlive     byte = 6
 )
 
 const (
@@ -55,11 +58,11 @@ func parseFrame(b []byte, limit int) (f frame, size int, err error) {
 		if length < minLength+timeoutSize {
 			return f, 0, fmt.Errorf("%w: request of %d bytes is shorter than its header", ErrProtocol, length)
 		}
-	case typeOneWay, typeReply, typeFailure:
+	case typeOneWay, typeReply, typeFailure, typeKeepAlive, typeAlive:
 	default:
 		return f, 0, fmt.Errorf("%w: frame type %d", ErrProtocol, f.typ)
 	}
-	if (f.id == 0) != (f.typ == typeOneWay) {
+	if (f.id == 0) != (f.typ != typeRequest && f.typ != typeReply && f.typ != typeFailure) {
 		return f, 0, fmt.Errorf("%w: frame of type %d with id %d", ErrProtocol, f.typ, f.id)
 	}
 	size = lengthSize + int(length)

@@ -62,6 +62,12 @@ func TestFrameLayout(t *testing.T) {
 			(&opening{version: Version{1, 2}, refusal: 3, maxFrame: 4 << 20, hello: []byte("hi")}).append(nil),
 			[]byte("peerwire\x00\x0b\x01\x02\x03\x00\x40\x00\x00\x00\x02hi"),
 		},
+		{
+			(&opening{version: Version{1, 2}, maxFrame: 4 << 20, hello: []byte("hi"), answers: true}).append(nil),
+			[]byte("peerwire\x00\x0c\x01\x02\x00\x00\x40\x00\x00\x00\x02hi\x01"),
+		},
+		{appendFrame(nil, 0, typeKeepAlive, 0, nil), []byte{0, 0, 0, 6, 0, 0, 0, 0, 5, 0}},
+		{appendFrame(nil, 0, typeAlive, 0, nil), []byte{0, 0, 0, 6, 0, 0, 0, 0, 6, 0}},
 	} {
 		if !bytes.Equal(test.got, test.want) {
 			t.Errorf("% x, not % x", test.got, test.want)

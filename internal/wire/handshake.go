@@ -37,15 +37,28 @@ type opening struct {
 	refusal  byte
 	maxFrame uint32
 	hello    []byte
+	answers  bool // keep-alives
 }
+
+// answersKeepAlives is a flag behind the hello. A peer that says nothing there
+// knows of none.
+const answersKeepAlives = 1
 
 func (o *opening) append(b []byte) []byte {
 	b = append(b, magic...)
-	b = binary.BigEndian.AppendUint16(b, uint16(openingFull+len(o.hello)))
+	b = binary.BigEndian.AppendUint16(b, uint16(openingFull+len(o.hello)+len(o.flags())))
 	b = append(b, o.version.Major, o.version.Minor, o.refusal)
 	b = binary.BigEndian.AppendUint32(b, o.maxFrame)
 	b = binary.BigEndian.AppendUint16(b, uint16(len(o.hello)))
-	return append(b, o.hello...)
+	b = append(b, o.hello...)
+	return append(b, o.flags()...)
+}
+
+func (o *opening) flags() []byte {
+	if o.answers {
+		return []byte{answersKeepAlives}
+	}
+	return nil
 }
 
 // openingSize checks the head of an opening frame and returns how long the rest
@@ -80,6 +93,9 @@ func parseOpening(b []byte, major uint8) (opening, error) {
 		return o, fmt.Errorf("%w: peer takes frames of %d bytes only, not %d", ErrProtocol, o.maxFrame, MinMaxFrame)
 	}
 	o.hello = append([]byte(nil), b[openingFull:openingFull+n]...)
+	if flags := b[openingFull+n:]; len(flags) > 0 {
+		o.answers = flags[0]&answersKeepAlives != 0
+	}
 	return o, nil
 }
 
@@ -140,7 +156,7 @@ func shake(nc net.Conn, set *settings, until time.Time, reserve func() bool) (es
 	if err := e.encrypt(set, dialing); err != nil {
 		return e, err
 	}
-	mine := opening{version: set.Protocol, maxFrame: uint32(set.MaxFrame), hello: set.Hello}
+	mine := opening{version: set.Protocol, maxFrame: uint32(set.MaxFrame), hello: set.Hello, answers: true}
 	var err error
 	if dialing {
 		err = e.open(set, &mine)

@@ -53,6 +53,9 @@ func (c *Conn) handle(f *frame) {
 	switch f.typ {
 	case typeReply:
 		c.deliver(f.id, append(make([]byte, 0, len(f.body)), f.body...), nil)
+	case typeKeepAlive:
+		_ = c.put(0, typeAlive, 0, nil) // where it does not fit, the peer hears what is in its way
+	case typeAlive:
 	case typeFailure:
 		c.deliver(f.id, nil, &RemoteError{Code: f.kind, Message: string(f.body)})
 	default:
@@ -96,7 +99,7 @@ func (c *Conn) more(in *inbox) error {
 		copy(in.buf, rest)
 		in.r, in.w = 0, len(rest)
 	}
-	n, err := c.source.Read(in.buf[in.w:])
+	n, err := c.ear.Read(in.buf[in.w:])
 	in.w += n
 	if n > 0 {
 		if in.w == len(in.buf) && len(in.buf) < fullRead && in.r == 0 {
@@ -125,14 +128,14 @@ func (c *Conn) readLong(in *inbox, size int) error {
 	left := size - headSize - len(rest)
 	in.r, in.w = 0, 0
 	if !wanted {
-		if _, err := io.CopyN(io.Discard, c.source, int64(left)); err != nil {
+		if _, err := io.CopyN(io.Discard, &c.ear, int64(left)); err != nil {
 			return fmt.Errorf("%w: it ended inside a frame: %w", ErrProtocol, err)
 		}
 		return nil
 	}
 	body := make([]byte, size-headSize)
 	n := copy(body, rest)
-	if _, err := io.ReadFull(c.source, body[n:]); err != nil {
+	if _, err := io.ReadFull(&c.ear, body[n:]); err != nil {
 		return fmt.Errorf("%w: it ended inside a frame: %w", ErrProtocol, err)
 	}
 	c.deliver(f.id, body, nil)

@@ -12,7 +12,7 @@ const (
 	// sealSize is how much is encrypted at a time, and writeSize how much is
 	// written under one deadline.
 	sealSize  = 64 << 10
-	writeSize = 256 << 10
+	writeSize = 64 << 10
 	// maxSealed bounds what TLS may have to say by itself.
 	maxSealed = 1 << 20
 )

@@ -1,0 +1,105 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// A way can go dead without a word: a host has lost its power, a cut swallows
+// everything, a firewall on the way has forgotten the connection. TCP goes on
+// for minutes then, and after a cut its next attempt may be two minutes off. So
+// each side listens for itself. Where nothing has come for a quarter of
+// Config.MaxSilence it sends a keep-alive, which the peer's reader answers at
+// once, whatever its handler does; and where nothing comes after that either the
+// connection ends. That is MaxSilence after the last byte, and up to a quarter
+// more.
+//
+// Quarters are counted, not time: a process that was stopped, or had no
+// processor, finds what came meanwhile before it takes its peer for silent. And
+// a quarter counts only if this side has listened all the time, and if the
+// keep-alive has left: behind much that a slow way takes bit by bit it waits
+// like any frame.
+
+// quarters of MaxSilence without a byte are its end. In the first of them nothing
+// need have been asked yet.
+const quarters = 4
+
+// ear is what a connection is read through. It notes when something has come.
+type ear struct {
+	from io.Reader
+	// turns is odd while the reader waits for bytes.
+	turns atomic.Uint64
+}
+
+// Read implements io.Reader.
+func (e *ear) Read(b []byte) (int, error) {
+	e.turns.Add(1)
+	n, err := e.from.Read(b)
+	e.turns.Add(1)
+	return n, err
+}
+
+// listen ends the connection when the peer is silent. It ends with the
+// connection.
+func (c *Conn) listen() {
+	defer c.running.Done()
+	t := time.NewTimer(c.set.MaxSilence / quarters)
+	defer t.Stop()
+	var s silence
+	for {
+		select {
+		case <-c.done:
+			return
+		case <-t.C:
+		}
+		switch turns := c.ear.turns.Load(); {
+		case turns != s.turns || turns%2 == 0:
+			s = silence{turns: turns}
+		case c.deepens(&s) && s.quarters == quarters:
+			c.end(ErrSilent)
+			return
+		}
+		t.Reset(c.set.MaxSilence / quarters)
+	}
+}
+
+// silence is how long nothing has come.
+type silence struct {
+	turns    uint64 // the ear's, since when
+	quarters int
+	asked    uint64 // where the keep-alive ends among all bytes of the connection; 0: there is none yet
+	left     uint64 // how many have left
+}
+
+// deepens counts a quarter in which nothing has come, if it is the peer's fault.
+func (c *Conn) deepens(s *silence) bool {
+	c.mu.Lock()
+	left := c.added - uint64(c.queued)
+	c.mu.Unlock()
+	moved := left != s.left
+	s.left = left
+	if moved && left < s.asked {
+		return false
+	}
+	if s.asked == 0 {
+		if c.put(0, typeKeepAlive, 0, nil) == nil {
+			c.mu.Lock()
+			s.asked = c.added
+			c.mu.Unlock()
+		} else if moved {
+			return false // there is no room for it yet, but there will be
+		}
+	}
+	s.quarters++
+	return true
+}
+
+// abort closes a connection of which the peer will not hear any more: what is on
+// its way to it is taken back, as far as that can be.
+func abort(nc net.Conn) {
+	if l, ok := nc.(interface{ SetLinger(sec int) error }); ok {
+		_ = l.SetLinger(0) // if not, it is brought out later or never
+	}
+}
