@@ -15,8 +15,8 @@
 // limit, and then Write waits. It can be closed by half. A lost or cut-off
 // segment is sent again, after 200 ms and then twice as long each time, and
 // nothing overtakes it; so a stream that a cut has stalled goes on some time
-// after the cut has ended. (A segment that is lost by chance waits for 1.4 s at
-// most: those that follow tell of it.) One that is idle and has lost its peer ends after 35 s
+// after the cut has ended, two minutes at most. (No other segment tells of one that
+// is lost: it always waits.) One that is idle and has lost its peer ends after 35 s
 // (keep-alive), and one that has something to send after 15 minutes. Nobody who
 // listens: the connection is refused. What comes for a process that is gone is
 // answered with a reset, by a host that has power. Packets may be lost and may

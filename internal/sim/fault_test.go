@@ -461,3 +461,82 @@ func TestNetworkCloses(t *testing.T) {
 		}
 	})
 }
+
+// Something on the way forgets a stream: nothing comes through, in neither
+// direction, and nobody is told; a new one can be made.
+func TestForgottenStream(t *testing.T) {
+	for _, busy := range []bool{false, true} {
+		simulated(t, Link{Latency: lat}, func(t *testing.T, n *Network, a, b *Process) {
+			x, y := connect(t, a, b)
+			write(t, x, "before")
+			read(t, y, "before")
+			n.Forget("a", "b")
+			begin := time.Now()
+			want := keepAliveFor
+			if busy {
+				write(t, x, "never arrives")
+				want = retransmitFor
+			}
+			again, other := connect(t, a, b)
+			write(t, again, "anew")
+			read(t, other, "anew")
+			fails(t, x, syscall.ETIMEDOUT)
+			if took := time.Since(begin); took != want {
+				t.Errorf("busy: %v: it took %v, not %v", busy, took, want)
+			}
+			fails(t, y, syscall.ETIMEDOUT)
+			if took := time.Since(begin); took != max(keepAliveFor, want) && took != want {
+				t.Errorf("the other side: it took %v", took)
+			}
+		})
+	}
+}
+
+// SetLinger(0) takes back what has not arrived.
+func TestLinger(t *testing.T) {
+	simulated(t, Link{Latency: lat}, func(t *testing.T, n *Network, a, b *Process) {
+		x, y := connect(t, a, b)
+		n.Cut("a", "b", BlackHole)
+		write(t, x, "taken back")
+		time.Sleep(time.Second)
+		if err := x.(interface{ SetLinger(int) error }).SetLinger(0); err != nil {
+			t.Fatal(err)
+		}
+		_ = x.Close()
+		n.Heal()
+		time.Sleep(lastResend)
+		_ = y.SetReadDeadline(time.Now())
+		if k, err := y.Read(make([]byte, 100)); k > 0 || err == nil {
+			t.Errorf("%d bytes came, %v", k, err)
+		}
+	})
+}
+
+// A segment that is lost again and again is sent again after 200 ms and then
+// twice as long each time.
+func TestLostAgainAndAgain(t *testing.T) {
+	simulated(t, Link{Latency: lat}, func(t *testing.T, n *Network, a, b *Process) {
+		x, y := connect(t, a, b)
+		n.SetLink("a", "b", Link{Latency: lat, Loss: 0.7})
+		seen := make(map[time.Duration]bool)
+		most := time.Duration(0)
+		for range 100 {
+			begin := time.Now()
+			write(t, x, "x")
+			read(t, y, "x")
+			took := time.Since(begin) - lat
+			seen[took] = true
+			most = max(most, took)
+		}
+		for wait, sum := firstResend, firstResend; sum <= 12600*time.Millisecond; {
+			if !seen[sum] {
+				t.Errorf("never after %v, but after %v", sum, seen)
+			}
+			wait *= 2
+			sum += wait
+		}
+		if most < 6*time.Second {
+			t.Errorf("%v at most", most)
+		}
+	})
+}

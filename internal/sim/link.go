@@ -41,7 +41,6 @@ const (
 	keepAliveFor  = 35 * time.Second
 	retransmitFor = 15 * time.Minute
 	firstResend   = 200 * time.Millisecond
-	lastChance    = 4 * firstResend // the last wait after a loss by chance: what follows tells of it
 	lastResend    = 2 * time.Minute
 )
 
@@ -142,6 +141,35 @@ func (n *Network) Break(a, b string) {
 			}
 		}
 	}
+}
+
+// Forget lets something on the way between two hosts, a firewall that was
+// restarted for instance, forget every stream that there is: from now on nothing
+// comes through on these, and nobody is told. New ones can be made.
+func (n *Network) Forget(a, b string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.hosts[a].processes {
+		for _, e := range p.ends {
+			if e.peer.proc.host.name == b {
+				e.forgotten()
+				e.peer.forgotten()
+			}
+		}
+	}
+}
+
+// forgotten lets nothing come from this end any longer. It finds that out as with
+// a way that is cut.
+func (e *end) forgotten() {
+	e.out.swallowed = true
+	n := e.net
+	n.at(n.now()+keepAliveFor, func() {
+		if len(e.out.queue) == 0 {
+			e.fail(syscall.ETIMEDOUT)
+		}
+	})
+	n.at(n.now()+retransmitFor, func() { e.fail(syscall.ETIMEDOUT) })
 }
 
 func (n *Network) setLink(from, to string, l Link) {

@@ -19,6 +19,8 @@ type pipe struct {
 	stalled bool
 	epoch   uint64
 	resend  time.Duration // how long the next wait is
+	// swallowed: nothing arrives any more, see Network.Forget.
+	swallowed bool
 }
 
 // segment is what goes its way as one.
@@ -46,11 +48,18 @@ func (p *pipe) depart(size, segments int) {
 	w := n.way(p.from.proc.host.name, p.from.peer.proc.host.name)
 	p.left = n.now()
 	at := w.travel(p.left, size)
-	for wait := firstResend; w.loses() && wait <= lastChance; wait *= 2 {
-		at += wait
+	epoch := p.epoch
+	for wait := firstResend; w.loses(); wait = min(2*wait, lastResend) {
+		if at += wait; at > p.left+retransmitFor {
+			n.at(p.left+retransmitFor, func() {
+				if p.epoch == epoch {
+					p.from.fail(syscall.ETIMEDOUT)
+				}
+			})
+			return
+		}
 	}
 	p.last = max(at, p.last)
-	epoch := p.epoch
 	n.at(p.last, func() {
 		if p.epoch == epoch {
 			p.arrive(segments)
@@ -64,7 +73,7 @@ func (p *pipe) arrive(segments int) {
 	n := from.net
 	w := n.way(from.proc.host.name, to.proc.host.name)
 	switch {
-	case w.Cut == BlackHole, w.Cut == Open && !to.proc.reachable(to.local.Addr()):
+	case p.swallowed, w.Cut == BlackHole, w.Cut == Open && !to.proc.reachable(to.local.Addr()):
 		p.stall()
 		return
 	case w.Cut == Refuse:
@@ -97,7 +106,7 @@ func (e *end) answerReset() {
 	n, peer := e.net, e.peer
 	from, to := e.proc.host.name, peer.proc.host.name
 	n.at(n.way(from, to).travel(n.now(), 0), func() {
-		if n.way(from, to).Cut == Open {
+		if n.way(from, to).Cut == Open && !e.out.swallowed {
 			peer.fail(syscall.ECONNRESET)
 		}
 	})

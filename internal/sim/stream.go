@@ -28,6 +28,7 @@ type end struct {
 	made    bool   // the peer has accepted
 	shut    bool   // nothing more goes
 	closed  bool   // the process has closed it
+	abrupt  bool   // closing is to reset it
 	err     error  // it is broken, and this is why
 	changed signal // something above has
 
@@ -89,7 +90,7 @@ func (e *end) Read(b []byte) (int, error) {
 			return 0, e.opError("read", os.ErrDeadlineExceeded)
 		case len(b) == 0:
 			return 0, nil
-		case len(e.in) > 0:
+		case e.abrupt || len(e.in) > 0:
 			return e.take(b), nil
 		case e.eof:
 			return 0, io.EOF
@@ -108,7 +109,7 @@ func (e *end) take(b []byte) int {
 		e.in = nil
 	}
 	from := &e.peer.out
-	if e.net.way(e.proc.host.name, e.peer.proc.host.name).Cut == Open {
+	if e.net.way(e.proc.host.name, e.peer.proc.host.name).Cut == Open && !e.out.swallowed {
 		e.peer.tell()
 	} else {
 		from.held += k
@@ -165,8 +166,20 @@ func (e *end) CloseWrite() error {
 	return nil
 }
 
-// Close implements net.Conn. Where something has come that was not read the
-// stream is reset, else what was written still goes its way.
+// SetLinger is as that of a net.TCPConn: after SetLinger(0) Close resets the
+// stream, and what is under way is lost. Other values change nothing.
+func (e *end) SetLinger(sec int) error {
+	e.net.mu.Lock()
+	defer e.net.mu.Unlock()
+	if e.closed || !e.proc.alive {
+		return e.opError("set", net.ErrClosed)
+	}
+	e.abrupt = sec == 0
+	return nil
+}
+
+// Close implements net.Conn. Where something has come that was not read, or the
+// process wants it, the stream is reset; else what was written still goes its way.
 func (e *end) Close() error {
 	e.net.mu.Lock()
 	defer e.net.mu.Unlock()
@@ -224,7 +237,7 @@ func (e *end) sendReset() {
 	n, peer := e.net, e.peer
 	from, to := e.proc.host.name, peer.proc.host.name
 	n.at(n.way(from, to).travel(n.now(), 0), func() {
-		if n.way(from, to).Cut == Open && peer.proc.reachable(peer.local.Addr()) {
+		if n.way(from, to).Cut == Open && !e.out.swallowed && peer.proc.reachable(peer.local.Addr()) {
 			peer.fail(syscall.ECONNRESET)
 		}
 	})
