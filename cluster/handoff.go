@@ -20,7 +20,7 @@ import (
 // its keys' hashes.
 
 const (
-	pieceBytes = 512 << 10
+	pieceBytes = 128 << 10
 	pieceFor   = 5 * time.Second
 	maxHaves   = 2 << 20 // bytes
 )
@@ -55,15 +55,37 @@ func fill(piece, items []protocol.Item, size *int) (_ []protocol.Item, next uint
 }
 
 // content lists a slot's entries here. With stager, who will be sent what
-// changes from now on, only if this node serves the slot.
-func (n *Node) content(slot int, stager protocol.Member) []protocol.Item {
+// changes from now on, only if this node serves the slot. The part's lock is held
+// for as long as it takes to name the entries; their bytes are not copied.
+func (n *Node) content(w *carrier, slot int, stager protocol.Member) []protocol.Item {
 	p, s := n.slot(slot)
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if stager != 0 && !s.AddStager(stager) {
-		return nil
+	w.held = w.held[:0]
+	if stager == 0 || s.AddStager(stager) {
+		w.held = n.store.AppendSlot(w.held, slot, cache.OwnedOnly)
 	}
-	return s.Content(n.clock.now())
+	p.mu.Unlock()
+	now := n.clock.now()
+	w.items = w.items[:0]
+	for i := range w.held {
+		w.items = append(w.items, protocol.ItemOf(w.held[i], now))
+	}
+	return w.items
+}
+
+// nextPiece collects what comes after a cursor, and moves it on. Stager is as for
+// content.
+func (n *Node) nextPiece(w *carrier, slots []int, at *cursor, stager protocol.Member) []protocol.Item {
+	w.piece = w.piece[:0]
+	for size := 0; at.slot < len(slots) && size < pieceBytes; {
+		done := false
+		items := byHash(n.content(w, slots[at.slot], stager), at.hash)
+		if w.piece, at.hash, done = fill(w.piece, items, &size); !done {
+			break
+		}
+		at.slot++
+	}
+	return w.piece
 }
 
 // copyFrom copies slots ahead from their owner.
@@ -76,21 +98,18 @@ func (n *Node) copyFrom(ctx context.Context, l *link, slots []int) error {
 		for _, s := range batch {
 			body = binary.AppendUvarint(body, uint64(s))
 		}
-		b, err := l.call(ctx, kindCopy, body, pieceFor)
+		b, err := l.carry(ctx, kindCopy, body)
 		if err != nil {
 			return err
 		}
 		d := decoder{b: b}
 		through, hash := d.uvarint(), d.uint64()
-		items := n.caches.decodeItems(&d)
-		if err := d.err(); err != nil {
+		if err := n.stage(&d); err != nil {
 			return err
 		}
 		if through > uint64(len(batch)) || through == 0 && hash <= at.hash {
 			return fmt.Errorf("cluster: a copy from %s does not go on: %w", l.name, errShort)
 		}
-		n.staged(items)
-		n.counts.copied.Add(uint64(len(items)))
 		at = cursor{at.slot + int(through), hash}
 	}
 	return nil
@@ -98,7 +117,7 @@ func (n *Node) copyFrom(ctx context.Context, l *link, slots []int) error {
 
 // onCopy answers with the next piece: how many of the slots are through, where
 // the next one goes on, and the items.
-func (n *Node) onCopy(from protocol.Member, body []byte) ([]byte, error) {
+func (n *Node) onCopy(from protocol.Member, w *carrier, body []byte) error {
 	d := decoder{b: body}
 	hash := d.uint64()
 	slots := make([]int, d.count(1))
@@ -106,25 +125,26 @@ func (n *Node) onCopy(from protocol.Member, body []byte) ([]byte, error) {
 		slots[i] = d.slot()
 	}
 	if err := d.err(); err != nil {
-		return nil, err
+		return err
 	}
-	var piece []protocol.Item
-	size, through := 0, 0
-	for _, slot := range slots {
-		next, done := uint64(0), true
-		piece, next, done = fill(piece, byHash(n.content(slot, from), hash), &size)
-		hash = next
-		if !done {
-			break
-		}
-		through++
-		if size >= pieceBytes {
-			break
-		}
-	}
-	b := binary.AppendUvarint(nil, uint64(through))
-	b = binary.BigEndian.AppendUint64(b, hash)
-	return n.caches.appendItems(b, piece), nil
+	at := cursor{0, hash}
+	piece := n.nextPiece(w, slots, &at, from)
+	w.body = binary.AppendUvarint(w.body, uint64(at.slot))
+	w.body = binary.BigEndian.AppendUint64(w.body, at.hash)
+	w.body = n.caches.appendItems(w.body, piece)
+	return nil
+}
+
+// stage takes in what was copied ahead.
+func (n *Node) stage(d *decoder) error {
+	count := 0
+	n.carriers.with(func(*carrier) {
+		items := n.caches.decodeItems(d)
+		count = len(items)
+		n.staged(items)
+	})
+	n.counts.copied.Add(uint64(count))
+	return d.err()
 }
 
 // staged takes items that were copied ahead.
@@ -145,44 +165,30 @@ func (n *Node) staged(items []protocol.Item) {
 
 // pushTo copies slots ahead to a member that will own them or back them up.
 func (n *Node) pushTo(ctx context.Context, l *link, slots []int) error {
-	var piece []protocol.Item
-	size := 0
-	for _, slot := range slots {
-		hash, done := uint64(0), false
-		items := n.content(slot, l.id)
-		for !done {
-			items = byHash(items, hash)
-			piece, hash, done = fill(piece, items, &size)
-			if size < pieceBytes && done {
-				break
-			}
-			if err := n.push(ctx, l, piece); err != nil {
-				return err
-			}
-			piece, size = piece[:0], 0
+	var body []byte
+	for at := (cursor{}); at.slot < len(slots); {
+		count := 0
+		n.carriers.with(func(w *carrier) {
+			piece := n.nextPiece(w, slots, &at, l.id)
+			body, count = n.caches.appendItems(body[:0], piece), len(piece)
+		})
+		if count == 0 {
+			continue
+		}
+		n.counts.copied.Add(uint64(count))
+		if _, err := l.carry(ctx, kindPush, body); err != nil {
+			return err
 		}
 	}
-	if len(piece) == 0 {
-		return nil
-	}
-	return n.push(ctx, l, piece)
-}
-
-func (n *Node) push(ctx context.Context, l *link, piece []protocol.Item) error {
-	n.counts.copied.Add(uint64(len(piece)))
-	_, err := l.call(ctx, kindPush, n.caches.appendItems(nil, piece), pieceFor)
-	return err
+	return nil
 }
 
 // onPush takes a piece of what this node is going to own or back up.
-func (n *Node) onPush(body []byte) ([]byte, error) {
+func (n *Node) onPush(body []byte) error {
 	d := decoder{b: body}
 	items := n.caches.decodeItems(&d)
-	if err := d.err(); err != nil {
-		return nil, err
-	}
 	n.staged(items)
-	return nil, nil
+	return d.err()
 }
 
 // bare is a grant or a sync without the content.
@@ -260,7 +266,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		body := binary.AppendUvarint(nil, uint64(f.Slot))
 		body = binary.BigEndian.AppendUint64(body, hash)
 		body = append(body, haves...)
-		b, err := l.call(ctx, kindFetch, body, pieceFor)
+		b, err := l.carry(ctx, kindFetch, body)
 		if err != nil {
 			return true, err
 		}
@@ -293,17 +299,17 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 // onFetch answers with the next piece of a slot: whether it is the last, where
 // the next one begins, which of the taker's entries are not here, and the items
 // that the taker does not have.
-func (n *Node) onFetch(body []byte) ([]byte, error) {
+func (n *Node) onFetch(w *carrier, body []byte) error {
 	d := decoder{b: body}
 	slot, hash := d.slot(), d.uint64()
 	if d.bad || len(d.b)%16 != 0 {
-		return nil, errShort
+		return errShort
 	}
 	haves := make(map[have]bool, len(d.b)/16)
 	for len(d.b) > 0 {
 		haves[have{d.uint64(), d.uint64()}] = true
 	}
-	items := n.content(slot, 0)
+	items := n.content(w, slot, 0)
 	items = slices.DeleteFunc(items, func(it protocol.Item) bool {
 		h := have{it.Ref.Hash, it.Version}
 		same := haves[h]
@@ -311,8 +317,9 @@ func (n *Node) onFetch(body []byte) ([]byte, error) {
 		return same
 	})
 	size := 0
-	piece, next, done := fill(nil, byHash(items, hash), &size)
-	b := []byte{0}
+	piece, next, done := fill(w.piece[:0], byHash(items, hash), &size)
+	w.piece = piece
+	b := append(w.body, 0)
 	if done {
 		b[0] = 1
 	}
@@ -325,5 +332,6 @@ func (n *Node) onFetch(body []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint64(b, h.hash)
 		b = binary.BigEndian.AppendUint64(b, h.version)
 	}
-	return n.caches.appendItems(b, piece), nil
+	w.body = n.caches.appendItems(b, piece)
+	return nil
 }

@@ -59,6 +59,8 @@ type link struct {
 	addr string
 	conn atomic.Pointer[wire.Conn] // nil while there is none
 	wake chan struct{}
+	bulk bulk
+	ctx  context.Context // ends with the link
 	end  context.CancelFunc
 
 	exchanging atomic.Bool // an exchange of members is under way
@@ -75,11 +77,11 @@ type link struct {
 // close, or with the node.
 func (n *Node) newLink(rec record) *link {
 	l := &link{n: n, id: rec.ID, name: rec.Name, addr: rec.Peer, wake: make(chan struct{}, 1)}
-	ctx, cancel := context.WithCancel(n.ctx)
-	l.end = cancel
+	l.bulk.places = make(chan struct{}, piecesAtATime)
+	l.ctx, l.end = context.WithCancel(n.ctx)
 	n.spawn(func(context.Context) {
-		defer cancel()
-		l.run(ctx)
+		defer l.end()
+		l.run(l.ctx)
 	})
 	return l
 }

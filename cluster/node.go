@@ -47,6 +47,8 @@ type Node struct {
 	locals  sync.Pool     // of *localCall
 	longs   chan struct{} // has a place for each request that is worked on at length
 	fetches chan struct{} // has a place for each slot that is being fetched
+	// carriers are who may work on contents of slots, see bulk.go.
+	carriers carriers
 
 	parts [partCount]part
 	// serving has, for each slot, a number that is odd while the slot is served
@@ -117,7 +119,7 @@ const (
 
 func newNode(cfg Config) (*Node, error) {
 	n := &Node{
-		longs: make(chan struct{}, maxAtLength), fetches: make(chan struct{}, fetchesAtATime),
+		longs: make(chan struct{}, maxAtLength), fetches: make(chan struct{}, fetchesAtATime), carriers: newCarriers(),
 		cfg: cfg, log: cfg.Logger, clock: newClock(),
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),

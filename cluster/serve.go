@@ -32,11 +32,11 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 	case kindMany:
 		err = n.onMany(from, c, r)
 	case kindCopy:
-		n.atLength(c, r, func(body []byte) ([]byte, error) { return n.onCopy(from, body) })
+		n.serveBulk(c, r, func(w *carrier, body []byte) error { return n.onCopy(from, w, body) })
 	case kindFetch:
-		n.atLength(c, r, n.onFetch)
+		n.serveBulk(c, r, n.onFetch)
 	case kindPush:
-		n.atLength(c, r, n.onPush)
+		n.serveBulk(c, r, func(_ *carrier, body []byte) error { return n.onPush(body) })
 	case kindMembers:
 		n.atLength(c, r, n.onMembers)
 	case kindPrepare:

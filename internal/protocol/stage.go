@@ -96,6 +96,9 @@ func (s *Slot) Content(now time.Duration) []Item {
 	return items
 }
 
+// ItemOf is an entry as it goes to another member.
+func ItemOf(it cache.Item, now time.Duration) Item { return itemOf(it, now) }
+
 func itemOf(it cache.Item, now time.Duration) Item {
 	return Item{
 		Ref: it.Ref, Value: it.Entry.Value, Version: it.Entry.Version, Count: it.Entry.Generation,

@@ -39,7 +39,8 @@
 //	            3: TLS is not spoken; 4: too many connections. Not 0: the end.
 //	maxframe 4  the greatest frame length that the sender takes
 //	hello    2  its length, then that many bytes for the layer above
-//	flags    1  1: keep-alives are answered. It may be missing: 0
+//	flags    1  1: keep-alives are answered. It may be missing, and is where the
+//	            dialing side has sent none: 0
 //	...         what a later minor version may add is passed over
 //
 // Magic, length, major, minor and refusal stay as they are in all versions.

@@ -265,6 +265,7 @@ func (e *established) answer(set *settings, mine *opening, reserve func() bool) 
 		refuse(e.stream(), tooMany, set)
 		return errFull
 	}
+	mine.answers = e.peer.answers // who has not said so hears what peers of his time said
 	_, err = e.stream().Write(mine.append(nil))
 	return err
 }
