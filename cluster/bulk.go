@@ -159,6 +159,23 @@ func (b *bulk) keeps(c *wire.Conn) bool {
 	return true
 }
 
+// inTurns brings slots to a member, or from it, in so many rows at the same time as
+// pieces may be under way.
+func (n *Node) inTurns(slots []int, f func([]int) error) error {
+	errs := make(chan error, piecesAtATime)
+	for i := range piecesAtATime {
+		some := slots[len(slots)*i/piecesAtATime : len(slots)*(i+1)/piecesAtATime]
+		if !n.spawn(func(context.Context) { errs <- f(some) }) { // waited for
+			errs <- ErrClosed
+		}
+	}
+	var all []error
+	for range piecesAtATime {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
+}
+
 // carrier is what a processor needs that works on contents, and the right to do
 // so: a node has only some of them.
 type carrier struct {

@@ -90,6 +90,10 @@ func (n *Node) nextPiece(w *carrier, slots []int, at *cursor, stager protocol.Me
 
 // copyFrom copies slots ahead from their owner.
 func (n *Node) copyFrom(ctx context.Context, l *link, slots []int) error {
+	return n.inTurns(slots, func(some []int) error { return n.copySome(ctx, l, some) })
+}
+
+func (n *Node) copySome(ctx context.Context, l *link, slots []int) error {
 	at := cursor{}
 	for at.slot < len(slots) {
 		batch := slots[at.slot:min(at.slot+1024, len(slots))]
@@ -165,6 +169,10 @@ func (n *Node) staged(items []protocol.Item) {
 
 // pushTo copies slots ahead to a member that will own them or back them up.
 func (n *Node) pushTo(ctx context.Context, l *link, slots []int) error {
+	return n.inTurns(slots, func(some []int) error { return n.pushSome(ctx, l, some) })
+}
+
+func (n *Node) pushSome(ctx context.Context, l *link, slots []int) error {
 	var body []byte
 	for at := (cursor{}); at.slot < len(slots); {
 		count := 0

@@ -12,14 +12,19 @@ import (
 
 // Leave hands over what this node owns, says goodbye and closes it. Until the
 // others have everything it goes on answering; calls made on it from then on
-// return ErrClosed. With ctx's end (or after 30 s) it closes in any case, and
-// returns an error that says what was not handed over. Leave may be called once
-// or many times, from anywhere.
+// return ErrClosed. It returns when all that is done, or with ctx's end (after
+// 30 s at most), with an error that says what was not handed over. The node is
+// closed then, or about to be: Close waits until it is. Leave may be called once
+// or many times, from anywhere; the first call's ctx is what the node has.
 func (n *Node) Leave(ctx context.Context) error {
 	n.leaveOnce.Do(func() {
-		defer close(n.leftDone)
-		n.leaveErr = n.leave(ctx)
+		go func() { // ends with Close, some seconds after ctx at most unless a Load does not end
+			defer close(n.leftDone)
+			n.leaveErr = n.leave(ctx)
+		}()
 	})
+	ctx, cancel := context.WithTimeout(ctx, leaveFor)
+	defer cancel()
 	select {
 	case <-n.leftDone:
 		return n.leaveErr
@@ -29,11 +34,25 @@ func (n *Node) Leave(ctx context.Context) error {
 	case <-n.leftDone: // both came at once
 		return n.leaveErr
 	default:
-		return fmt.Errorf("cluster: leaving: %w", ctx.Err())
 	}
+	if e := n.handed.Load(); e != nil {
+		return *e
+	}
+	return fmt.Errorf("cluster: leaving is not over: %w", ctx.Err())
 }
 
-const leaveFor = 30 * time.Second
+const (
+	leaveFor = 30 * time.Second
+	// closeFor is what is kept of the time to leave, a quarter at most, for saying
+	// goodbye and closing.
+	closeFor = 1500 * time.Millisecond
+)
+
+// handoverTime is ctx without what is kept for closing.
+func handoverTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	end, _ := ctx.Deadline()
+	return context.WithDeadline(ctx, end.Add(-min(closeFor, time.Until(end)/4)))
+}
 
 func (n *Node) leave(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, leaveFor)
@@ -41,20 +60,8 @@ func (n *Node) leave(ctx context.Context) error {
 	stop := context.AfterFunc(n.ctx, cancel)
 	defer stop()
 	n.quit.Store(true)
-	var err error
-	if !n.members.quitJoining() {
-		n.awaitJoiner(ctx)
-		n.copyOut(ctx)
-		n.members.advance(leaving)
-		done := func() bool {
-			return n.holding() == 0 || n.nobodyActive() || n.cfg.faults.has(leavesEarly)
-		}
-		n.until(ctx, done)
-		if !done() {
-			err = fmt.Errorf("cluster: left without handing over %d slots: %w", n.holding(), context.Cause(ctx))
-		}
-	}
-	n.handedOver()
+	err := n.handOver(ctx)
+	n.handed.Store(&err)
 	n.shut.Store(true)
 	n.members.advance(left)
 	n.flushLinks(ctx)
@@ -63,6 +70,27 @@ func (n *Node) leave(ctx context.Context) error {
 		err = c
 	}
 	return err
+}
+
+// handOver lets the others take what is here, unless nothing is yet.
+func (n *Node) handOver(ctx context.Context) error {
+	ctx, cancel := handoverTime(ctx)
+	defer cancel()
+	defer n.handedOver()
+	if n.members.quitJoining() {
+		return nil
+	}
+	n.awaitJoiner(ctx)
+	n.copyOut(ctx)
+	n.members.advance(leaving)
+	done := func() bool {
+		return n.holding() == 0 || n.nobodyActive() || n.cfg.faults.has(leavesEarly)
+	}
+	n.until(ctx, done)
+	if !done() {
+		return fmt.Errorf("cluster: left without handing over %d slots: %w", n.holding(), context.Cause(ctx))
+	}
+	return nil
 }
 
 // goodbyeFor bounds the goodbye. Every member has been told directly before;

@@ -71,7 +71,8 @@ type Node struct {
 
 	leaveOnce sync.Once
 	leftDone  chan struct{}
-	leaveErr  error // written before leftDone is closed
+	leaveErr  error                 // written before leftDone is closed
+	handed    atomic.Pointer[error] // set when Leave has handed over, or has not
 
 	ctx     context.Context // ends with the node
 	cancel  context.CancelFunc
