@@ -67,7 +67,7 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		case err == nil && a.Status != protocol.NotMine && a.Status != protocol.NotExecuted:
 			return a, h, answerError(&a, n)
 		case ctx.Err() != nil:
-			return a, h, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+			return a, h, unanswered(h, ctx.Err())
 		case n.ctx.Err() != nil:
 			return a, h, ErrClosed
 		case err != nil && !errors.Is(err, wire.ErrNotSent):
@@ -82,17 +82,28 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		if o.load && broken > 3 {
 			return a, h, callError(err, h.name)
 		}
-		if err := n.await(ctx, v, min(wait, deadline-n.clock.now())); err != nil {
+		switch err := n.await(ctx, v, min(wait, deadline-n.clock.now())); {
+		case ctx.Err() != nil:
+			return a, h, unanswered(h, ctx.Err())
+		case err != nil:
 			return a, h, err
 		}
 		if n.cfg.faults.has(deadlineAnew) {
 			deadline = n.clock.now() + n.timeout(ctx)
 		}
 		if n.clock.now() >= deadline {
-			return a, h, fmt.Errorf("%w: no owner answered for the key: %w", ErrUnavailable, errTimeout)
+			return a, h, unanswered(h, errTimeout)
 		}
 		wait = min(2*wait, lastRetry)
 	}
+}
+
+// unanswered says who should have answered a call.
+func unanswered(h holder, why error) error {
+	if h.link == nil { // this node, or nobody
+		return fmt.Errorf("%w: no owner answered for the key: %w", ErrUnavailable, why)
+	}
+	return fmt.Errorf("%w: %s, the key's owner, has not answered: %w", ErrUnavailable, h.name, why)
 }
 
 // await waits for another table than v, but not longer than that.
@@ -242,13 +253,7 @@ func answerError(a *protocol.Answer, n *Node) error {
 func (n *Node) partial(ids []protocol.Member) error {
 	e := &PartialError{}
 	for _, id := range ids {
-		name := fmt.Sprintf("member %x", uint64(id))
-		if l := n.members.link(id); l != nil {
-			name = l.name
-		} else if id == n.id {
-			name = n.cfg.Name
-		}
-		e.Members = append(e.Members, name)
+		e.Members = append(e.Members, n.members.nameOf(id))
 	}
 	return e
 }

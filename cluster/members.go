@@ -2,10 +2,12 @@ package cluster
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
 )
 
 // Member is what a node knows of a member.
@@ -55,6 +57,22 @@ func (n *Node) Members() []Member {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Peer, b.Peer))
 	})
 	return list
+}
+
+// nameOf returns a member's name, also of one that is gone.
+func (r *roster) nameOf(id protocol.Member) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := r.gone[id].Name
+	if o := r.others[id]; o != nil {
+		name = o.Name
+	} else if id == r.self.ID {
+		name = r.self.Name
+	}
+	if name == "" {
+		return fmt.Sprintf("member %x", uint64(id))
+	}
+	return name
 }
 
 // Ring says how many slots each active member owns, by name.

@@ -113,6 +113,9 @@ const (
 	// records of all leases take an eighth more than Memory at most.
 	leaseShare = 8 * leaseBytes
 	leaseBytes = 256
+	// writeShare is what part of Memory writes may take that wait for other members,
+	// beside it.
+	writeShare = 8
 	grantBytes = 64 << 10
 	tombstone  = 10 * time.Minute
 	resend     = 250 * time.Millisecond
@@ -150,7 +153,7 @@ func newNode(cfg Config) (*Node, error) {
 	n.caches = newRegistry(n.id, n.store)
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
-		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), GrantBytes: grantBytes,
+		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), Writes: protocol.NewAllowance(cfg.Memory / writeShare), GrantBytes: grantBytes,
 		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0,
 	}
 	n.standing.start(cfg.Fence)

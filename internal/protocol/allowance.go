@@ -2,7 +2,8 @@ package protocol
 
 import "sync/atomic"
 
-// Allowance bounds how many of something all slots of a node have together. A
+// Allowance bounds how many of something, or how many bytes of it, all slots of a
+// node have together. A
 // nil one bounds nothing. It is safe for concurrent use.
 type Allowance struct {
 	most int64
@@ -31,6 +32,13 @@ func (a *Allowance) take() bool {
 	}
 	return true
 }
+
+// full tells whether there is no more room. What begins at the same moment may
+// still go beyond it.
+func (a *Allowance) full() bool { return a != nil && a.used.Load() >= a.most }
+
+// add takes as many as are needed, whether there is room or not.
+func (a *Allowance) add(n int) { a.give(-n) }
 
 // give gives some back.
 func (a *Allowance) give(n int) {

@@ -101,7 +101,7 @@ var known = map[string]string{
 	"Slot":     "sh num table owner backups backup active term made spends taken known backed lost synced copies sync replicating open drained filling window handed epoch revokeAll activated leases writing nextPrune nonces asking keys parked take askers stagers",
 	"key":      "leases write queue loads",
 	"lease":    "holder until",
-	"write":    "call id load result answer entry number wait resend",
+	"write":    "call id load result answer entry number wait resend cost",
 	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
 	"take":     "nonce waiting grants resend after collecting fetching haves",
@@ -121,7 +121,7 @@ var known = map[string]string{
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",
 	"Fill":     "Ref Near epoch asked",
 	"Get":      "Call From Ref Near Load Deadline",
-	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases GrantBytes Tombstone Fenced Resend off",
+	"Shared":   "Self Memory Generations Clock Serving MaxParked MaxQueued MaxLeases Leases Writes GrantBytes Tombstone Fenced Resend off",
 	"Out":      "Messages Answers Loads Fetches Again Differ",
 }
 

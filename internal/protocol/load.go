@@ -44,6 +44,11 @@ func (s *Slot) load(g Get, now time.Duration, out *Out) {
 			return
 		}
 	}
+	if s.sh.Writes.full() {
+		out.answer(Answer{Call: g.Call, Status: Overloaded})
+		s.tidy(g.Ref, k)
+		return
+	}
 	s.nonces++
 	k.loads = append(k.loads, &load{id: s.nonces, waiters: []Get{g}})
 	s.enqueue(&write{call: WriteCall{Ref: g.Ref}, id: s.nonces, load: true}, now, out)

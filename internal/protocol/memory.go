@@ -73,6 +73,10 @@ type Shared struct {
 	MaxLeases int // near copies lent at a time
 	// Leases bounds the near copies that all slots have lent. Optional.
 	Leases *Allowance
+	// Writes bounds the bytes of all writes and loads under way, those included
+	// whose callers have given up waiting for members that do not confirm.
+	// Optional.
+	Writes *Allowance
 	// GrantBytes is the most content that a grant carries itself; what is
 	// larger is fetched in pieces.
 	GrantBytes int

@@ -30,7 +30,15 @@ type write struct {
 	number uint64 // of its replication; 0: none
 	wait   []waitFor
 	resend repeat
+	cost   int // what Shared.Writes is charged with, while it is its key's write
 }
+
+// What a write takes beside its key and value, about, and for each member that may
+// have to confirm it.
+const (
+	writeOverhead = 512
+	waitOverhead  = 32
+)
 
 // versioned tells whether the write has its version: it is what will be
 // visible, and the backups may have it.
@@ -66,6 +74,8 @@ func (s *Slot) Write(c WriteCall, now time.Duration, out *Out) {
 		out.answer(Answer{Call: c.Call, Status: NotExecuted})
 	case !s.active:
 		s.park(parked{write: &c}, out)
+	case s.sh.Writes.full():
+		out.answer(Answer{Call: c.Call, Status: Overloaded})
 	default:
 		s.nonces++
 		s.enqueue(&write{call: c, id: s.nonces}, now, out)
@@ -91,6 +101,7 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 func (s *Slot) setWrite(k *key, w *write) {
 	if k.write != nil {
 		s.writing--
+		s.sh.Writes.give(k.write.cost)
 		if k.write.versioned() {
 			s.replicating--
 			s.open = slices.DeleteFunc(s.open, func(n uint64) bool { return n == k.write.number })
@@ -99,6 +110,8 @@ func (s *Slot) setWrite(k *key, w *write) {
 	}
 	if w != nil {
 		s.writing++
+		w.cost = writeOverhead + len(w.call.Ref.Key) + len(w.call.Value) + len(w.entry.Value) + waitOverhead*len(s.table.Reach)
+		s.sh.Writes.add(w.cost)
 		if w.versioned() {
 			s.replicating++
 		}
