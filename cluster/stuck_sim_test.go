@@ -142,18 +142,16 @@ func (f *flood) String() string {
 // whole process may grow meanwhile: the budget, what it charges too little for, and
 // what is under way.
 const (
-	floodMemory = 16 << 20
-	floodGrows  = 2 * floodMemory
+	floodMemory = 8 << 20
+	floodGrows  = 3 * floodMemory
 )
 
 // A member that is stuck, while gossip takes it for a member, does not let memory
 // grow nor calls last: not of deletes that it has to confirm, of sets that it has to
 // keep, or of calls to it.
 func TestSimStuckMember(t *testing.T) {
-	count := 100_000
-	if testing.Short() {
-		count = 10_000
-	}
+	const count = 30_000
+	long := strings.Repeat("long", 250)
 	for _, how := range []stuckness{deaf, sleepwalk} {
 		for _, backups := range []int{-1, 1} {
 			for _, what := range []string{"delete", "set"} {
@@ -178,9 +176,9 @@ func TestSimStuckMember(t *testing.T) {
 						var f flood
 						f.run(s, count, []string{"n2"}, what == "delete", func(ctx context.Context, i int) error {
 							if what == "set" {
-								return first.c.Set(ctx, fmt.Sprint("key", i), make([]byte, 200))
+								return first.c.Set(ctx, fmt.Sprint(long, i), make([]byte, 1000))
 							}
-							return first.c.Delete(ctx, fmt.Sprint("key", i))
+							return first.c.Delete(ctx, fmt.Sprint(long, i))
 						})
 						grown := heap() - before
 						t.Logf("%v; the heap has grown by %d KiB", &f, grown>>10)
@@ -189,6 +187,9 @@ func TestSimStuckMember(t *testing.T) {
 						}
 						if f.named.Load() == 0 {
 							s.errorf("no call had to wait for the member that is stuck")
+						}
+						if backups > 0 && f.refused.Load() == 0 {
+							s.errorf("%d writes that are not confirmed, and none was refused", f.named.Load())
 						}
 						if len(first.Members()) != 2 {
 							s.errorf("the member was dropped")
