@@ -38,10 +38,9 @@ type bulk struct {
 	used    bool // since the last look
 }
 
-// dialing is an attempt to connect. Its results are there when done is closed.
+// dialing is an attempt to connect. Its result is there when done is closed.
 type dialing struct {
 	done chan struct{}
-	conn *wire.Conn
 	err  error
 }
 
@@ -78,7 +77,7 @@ func (l *link) carryOnce(ctx context.Context, kind wire.Kind, body []byte) ([]by
 func (l *link) bulkConn(ctx context.Context) (*wire.Conn, error) {
 	b := &l.bulk
 	b.mu.Lock()
-	for b.conn == nil {
+	for b.conn == nil || b.conn.Err() != nil {
 		d := b.dialing
 		if d == nil {
 			d = &dialing{done: make(chan struct{})}

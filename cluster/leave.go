@@ -60,16 +60,16 @@ func (n *Node) leave(ctx context.Context) error {
 	stop := context.AfterFunc(n.ctx, cancel)
 	defer stop()
 	n.quit.Store(true)
-	err := n.handOver(ctx)
-	n.handed.Store(&err)
+	handed := n.handOver(ctx)
+	n.handed.Store(&handed)
 	n.shut.Store(true)
 	n.members.advance(left)
 	n.flushLinks(ctx)
 	n.sayGoodbye(ctx)
-	if c := n.Close(); c != nil && err == nil {
-		err = c
+	if err := n.Close(); handed == nil {
+		return err
 	}
-	return err
+	return handed
 }
 
 // handOver lets the others take what is here, unless nothing is yet.
