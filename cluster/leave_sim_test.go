@@ -62,14 +62,20 @@ func TestSimLeaveInTime(t *testing.T) {
 						if took := time.Since(begin); took > within+10*time.Second {
 							s.errorf("closed only after %v", took)
 						}
-						for _, n := range nodes[1:] {
-							n.proc.Thaw()
-						}
+						thaw(nodes[1:])
 					})
 				})
 			}
 		}
 	}
+}
+
+// thaw lets stopped nodes go on, and their gossip end what it had begun.
+func thaw(nodes []*simNode) {
+	for _, n := range nodes {
+		n.proc.Thaw()
+	}
+	time.Sleep(5 * time.Second)
 }
 
 // Everybody who calls Leave has the time that he brought.
@@ -97,9 +103,7 @@ func TestSimLeaveTwice(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		wg.Wait()
-		for _, n := range nodes[1:] {
-			n.proc.Thaw()
-		}
+		thaw(nodes[1:])
 	})
 }
 
