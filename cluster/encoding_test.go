@@ -47,7 +47,7 @@ func testMessages(r *registry) []protocol.Message {
 			},
 		},
 		{Kind: protocol.Done, Slot: 5, Digest: 6, Term: protocol.Term{Count: 1, Raiser: 2}},
-		{Kind: protocol.Held, Slot: 5, Digest: 6, Term: protocol.Term{Count: 1, Raiser: 2}},
+		{Kind: protocol.Held, Slot: 5, Digest: 6, Urgent: true},
 		{Kind: protocol.Revoke, Slot: slotOf(ref.Hash), Nonce: 4, Ref: ref},
 		{Kind: protocol.Revoked, Slot: slotOf(ref.Hash), Nonce: 4, Ref: ref},
 		{Kind: protocol.Stage, Slot: slotOf(ref.Hash), Ref: ref, Content: []protocol.Item{{Ref: ref, Value: []byte{}, Version: 1}}},

@@ -71,16 +71,16 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 	}
 	switch {
 	case m.Kind == protocol.Revoke && f.now(keepsRevoked, 5):
-		n.send(from, &protocol.Message{Kind: protocol.Revoked, Slot: m.Slot, Nonce: m.Nonce, Ref: m.Ref}, nil)
+		f.send(n, from, protocol.Message{Kind: protocol.Revoked, Slot: m.Slot, Nonce: m.Nonce, Ref: m.Ref})
 		return true
 	case m.Kind == protocol.Clear && f.now(forgetsClear, 3):
-		n.send(from, &protocol.Message{
+		f.send(n, from, protocol.Message{
 			Kind: protocol.Cleared, Nonce: m.Nonce, Ref: m.Ref,
 			Prior: n.caches.Of(m.Ref.Cache).Count, Generation: m.Generation,
-		}, nil)
+		})
 		return true
 	case m.Kind == protocol.Replicate && f.now(losesReplica, 4):
-		n.send(from, &protocol.Message{Kind: protocol.Replicated, Slot: m.Slot, Nonce: m.Nonce, Ref: m.Ref, Term: m.Term}, nil)
+		f.send(n, from, protocol.Message{Kind: protocol.Replicated, Slot: m.Slot, Nonce: m.Nonce, Ref: m.Ref, Term: m.Term})
 		return true
 	case m.Kind == protocol.Stage && f.has(servesStaged):
 		return true
@@ -88,10 +88,10 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 	case f.has(cutsGrant) && len(m.Content) > 0:
 		m.Content = m.Content[:len(m.Content)-1]
 	case f.has(doneEarly):
-		n.send(from, &protocol.Message{
+		f.send(n, from, protocol.Message{
 			Kind: protocol.Done, Slot: m.Slot, Digest: m.Digest,
 			Term: protocol.Term{Count: m.Term.Count + 1, Raiser: n.id},
-		}, nil)
+		})
 	case f.has(repeatsGrant):
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -104,6 +104,10 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 		f.grants[grantKey{from, m.Slot}] = *m
 	}
 	return false
+}
+
+func (f faulty) send(n *Node, to protocol.Member, m protocol.Message) {
+	n.sendAll([]protocol.Envelope{{To: to, Message: m}}, nil)
 }
 
 // event tells whether an event of gossip is not to be heard, or later.

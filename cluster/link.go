@@ -102,9 +102,8 @@ func (l *link) call(ctx context.Context, kind wire.Kind, body []byte, timeout ti
 // again for what it has not heard of.
 //
 // Where much waits already, contents of slots stay here: who needs them fetches
-// them, at his pace.
+// them, at his pace. It is called with mu held, and poke is to follow.
 func (l *link) put(m *protocol.Message) {
-	l.mu.Lock()
 	if len(l.out) < maxOutbox {
 		if len(l.out) > maxBatch {
 			m = bare(m)
@@ -113,8 +112,6 @@ func (l *link) put(m *protocol.Message) {
 	} else {
 		l.n.counts.dropped.Add(1)
 	}
-	l.mu.Unlock()
-	l.poke()
 }
 
 // putState queues this node's own record.
@@ -231,15 +228,36 @@ func (l *link) flush(c *wire.Conn, out []byte) {
 	}
 }
 
-// send queues a message for a member. Somebody of whom this node has not heard
-// yet is answered on the connection that his own message came on; otherwise what
-// is for nobody known is left out.
-func (n *Node) send(to protocol.Member, m *protocol.Message, from *wire.Conn) {
-	if l := n.members.link(to); l != nil {
-		n.counts.messages[m.Kind].Add(1)
-		l.put(m)
-		return
+// sendAll queues messages for members, those for one of them together. It leaves
+// nobody in them.
+func (n *Node) sendAll(list []protocol.Envelope, from *wire.Conn) {
+	links := *n.members.linked.Load()
+	for i := range list {
+		to := list[i].To
+		if to == 0 {
+			continue // is sent
+		}
+		l := links[to]
+		if l == nil {
+			n.sendBack(to, &list[i].Message, from)
+			continue
+		}
+		l.mu.Lock()
+		for j := i; j < len(list); j++ {
+			if e := &list[j]; e.To == to {
+				n.counts.messages[e.Message.Kind].Add(1)
+				l.put(&e.Message)
+				e.To = 0
+			}
+		}
+		l.mu.Unlock()
+		l.poke()
 	}
+}
+
+// sendBack answers somebody of whom this node has not heard yet on the connection
+// that his own message came on. What is for nobody known is left out.
+func (n *Node) sendBack(to protocol.Member, m *protocol.Message, from *wire.Conn) {
 	if from == nil || helloOf(from.Peer()) != to {
 		return
 	}
@@ -255,7 +273,20 @@ func (n *Node) send(to protocol.Member, m *protocol.Message, from *wire.Conn) {
 
 // onBatch takes a frame of messages. What one of them has wrong does not keep
 // the others from being heard.
+//
+// Messages for slots of one part that come one after the other, as those of a take
+// do, are handled under its lock together.
 func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
+	list := n.batches.Get().(*[]protocol.Message)
+	handle := func() {
+		n.handle(from, c, *list)
+		clear(*list)
+		*list = (*list)[:0]
+	}
+	defer func() {
+		handle()
+		n.batches.Put(list)
+	}()
 	for len(b) > 0 {
 		if len(b) < 4 {
 			n.malformed(from, errShort)
@@ -271,6 +302,7 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 		b = b[size:]
 		switch entry[0] {
 		case stateEntry:
+			handle()
 			n.onState(from, entry[1:])
 			continue
 		case pingEntry:
@@ -281,14 +313,26 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 			continue
 		}
 		m, known, err := n.caches.decodeMessage(entry)
-		switch {
-		case err != nil:
+		if err != nil {
 			n.malformed(from, err)
-		case known:
-			n.handle(from, c, &m)
 		}
+		if err != nil || !known || n.cfg.faults.message(n, from, c, &m) {
+			continue
+		}
+		p := n.partOf(&m)
+		if has := len(*list); has > 0 && (p != n.partOf(&(*list)[0]) || has == maxTogether) {
+			handle()
+		}
+		if p == nil {
+			n.clears.handle(n, from, c, &m)
+			continue
+		}
+		*list = append(*list, m)
 	}
 }
+
+// maxTogether bounds how long a part is locked for messages.
+const maxTogether = 64
 
 // onState takes what a member says about itself.
 func (n *Node) onState(from protocol.Member, b []byte) {

@@ -12,7 +12,10 @@ import (
 // How the protocol's messages travel. A cache goes by its name, since its
 // number is each node's own.
 
-const flagLarge = 1
+const (
+	flagLarge  = 1 // of a grant
+	flagUrgent = 1 // of a held
+)
 
 // itemOverhead is about what an item takes besides key and value.
 const itemOverhead = 40
@@ -44,10 +47,18 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 		b = binary.AppendUvarint(b, m.Nonce)
 		b = binary.BigEndian.AppendUint64(b, m.Digest)
 		b = r.appendGrant(b, m)
-	case protocol.Done, protocol.Held:
+	case protocol.Done:
 		b = binary.AppendUvarint(b, uint64(m.Slot))
 		b = binary.BigEndian.AppendUint64(b, m.Digest)
 		b = appendTerm(b, m.Term)
+	case protocol.Held:
+		b = binary.AppendUvarint(b, uint64(m.Slot))
+		b = binary.BigEndian.AppendUint64(b, m.Digest)
+		flags := byte(0)
+		if m.Urgent {
+			flags |= flagUrgent
+		}
+		b = append(b, flags)
 	case protocol.Revoke, protocol.Revoked:
 		b = binary.AppendUvarint(b, uint64(m.Slot))
 		b = binary.AppendUvarint(b, m.Nonce)
@@ -109,10 +120,14 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 		m.Nonce = d.uvarint()
 		m.Digest = d.uint64()
 		r.decodeGrant(&d, &m)
-	case protocol.Done, protocol.Held:
+	case protocol.Done:
 		m.Slot = d.slot()
 		m.Digest = d.uint64()
 		m.Term = d.term()
+	case protocol.Held:
+		m.Slot = d.slot()
+		m.Digest = d.uint64()
+		m.Urgent = d.byte()&flagUrgent != 0
 	case protocol.Revoke, protocol.Revoked:
 		m.Slot = d.slot()
 		m.Nonce = d.uvarint()

@@ -44,6 +44,7 @@ type Node struct {
 	buffers buffers
 	rings   rings
 	steps   sync.Pool     // of *step
+	batches sync.Pool     // of *[]protocol.Message
 	locals  sync.Pool     // of *localCall
 	longs   chan struct{} // has a place for each request that is worked on at length
 	fetches chan struct{} // has a place for each slot that is being fetched
@@ -51,6 +52,7 @@ type Node struct {
 	carriers carriers
 
 	parts [partCount]part
+	pace  pacer
 	// serving has, for each slot, a number that is odd while the slot is served
 	// here and that changes whenever that begins or ends.
 	serving     [slotCount]atomic.Uint32
@@ -135,6 +137,7 @@ func newNode(cfg Config) (*Node, error) {
 	n.id = cfg.faults.id(cfg.Name)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.steps.New = func() any { return new(step) }
+	n.batches.New = func() any { return new([]protocol.Message) }
 	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }
 	for n.id == 0 {
 		var b [8]byte
@@ -154,7 +157,7 @@ func newNode(cfg Config) (*Node, error) {
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), Writes: protocol.NewAllowance(cfg.Memory / writeShare), GrantBytes: grantBytes,
-		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0,
+		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0, Paced: true,
 	}
 	n.standing.start(cfg.Fence)
 	if cfg.faults.has(ignoresFence) {
@@ -164,6 +167,7 @@ func newNode(cfg Config) (*Node, error) {
 		cfg.adjust(n.shared)
 	}
 	for i := range n.parts {
+		n.parts[i].pace = &n.pace
 		for j := range n.parts[i].slots {
 			n.parts[i].slots[j] = protocol.NewSlot(n.shared, i+j*partCount)
 		}

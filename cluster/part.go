@@ -31,6 +31,9 @@ type part struct {
 	holds atomic.Uint64 // slots of which there is a copy here
 	lost  atomic.Uint64 // of these, that another owns who may not serve them yet
 	safe  atomic.Uint64 // slots that are served here, and whose backups have all of them
+	waits atomic.Uint64 // slots for which something is to begin, see pacer
+	asks  atomic.Uint64 // slots for which others have been asked
+	pace  *pacer
 }
 
 // slot returns the part and the state machine of a slot.
@@ -42,17 +45,34 @@ func (n *Node) slot(num int) (*part, *protocol.Slot) {
 // after brings the masks up to date. It is called with mu held.
 func (p *part) after(num int) {
 	s, bit := &p.slots[num/partCount], uint64(1)<<(num/partCount)
-	p.busy.Store(masked(p.busy.Load(), bit, s.Busy()))
-	p.holds.Store(masked(p.holds.Load(), bit, s.Holds()))
-	p.lost.Store(masked(p.lost.Load(), bit, s.Lost()))
-	p.safe.Store(masked(p.safe.Load(), bit, s.Safe()))
+	set(&p.busy, bit, s.Busy())
+	set(&p.holds, bit, s.Holds())
+	set(&p.lost, bit, s.Lost())
+	set(&p.safe, bit, s.Safe())
+	if set(&p.waits, bit, s.Waits()) {
+		p.pace.waiting.Add(difference(s.Waits()))
+	}
+	if set(&p.asks, bit, s.Asks()) {
+		p.pace.asking.Add(difference(s.Asks()))
+	}
 }
 
-func masked(mask, bit uint64, on bool) uint64 {
-	if on {
-		return mask | bit
+// set sets or clears a bit of a mask, and tells whether it was otherwise. Who
+// calls it is the only one to write the mask.
+func set(mask *atomic.Uint64, bit uint64, on bool) (changed bool) {
+	was := mask.Load()
+	if was&bit != 0 == on {
+		return false
 	}
-	return mask &^ bit
+	mask.Store(was ^ bit)
+	return true
+}
+
+func difference(on bool) int64 {
+	if on {
+		return 1
+	}
+	return -1
 }
 
 // step is one visit to the protocol: what came out of it, and for whom its
@@ -94,10 +114,13 @@ func (p *part) leave(st *step) {
 // act does what a step asks for: it sends, answers, runs loaders and fetches.
 // No lock is held.
 func (n *Node) act(st *step) {
+	n.carryOut(st)
+	n.pace.more(n)
+}
+
+func (n *Node) carryOut(st *step) {
 	out := &st.out
-	for i := range out.Messages {
-		n.send(out.Messages[i].To, &out.Messages[i].Message, st.from)
-	}
+	n.sendAll(out.Messages, st.from)
 	for i := range out.Answers {
 		st.whom[i].answer(n, &out.Answers[i])
 	}
@@ -119,39 +142,72 @@ func (n *Node) act(st *step) {
 	n.steps.Put(st)
 }
 
-// handle gives a message of another member, which came on c, to its slot.
-func (n *Node) handle(from protocol.Member, c *wire.Conn, m *protocol.Message) {
-	if n.cfg.faults.message(n, from, c, m) {
+// handle gives messages of another member, which came on c one after the other,
+// to their slots, which are all of one part.
+func (n *Node) handle(from protocol.Member, c *wire.Conn, list []protocol.Message) {
+	if len(list) == 0 {
 		return
 	}
-	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
-		n.clears.handle(n, from, c, m)
-		return
-	}
-	st, p, s := n.begin(m.Slot)
+	st := n.steps.Get().(*step)
 	st.from = c
-	s.Handle(from, m, n.clock.now(), &st.out)
-	n.end(st, p, m.Slot)
+	now := n.clock.now()
+	p := n.partOf(&list[0])
+	p.mu.Lock()
+	for i := range list {
+		m := &list[i]
+		p.slots[m.Slot/partCount].Handle(from, m, now, &st.out)
+		p.after(m.Slot)
+	}
+	n.endAll(st, p)
+}
+
+// partOf returns the part that a message is for; nil for one that is not about a
+// slot.
+func (n *Node) partOf(m *protocol.Message) *part {
+	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
+		return nil
+	}
+	return &n.parts[m.Slot%partCount]
 }
 
 // switchSlots gives all slots a new table. The roster's lock is held, so that
-// tables come in one order everywhere; what follows is to be acted on after it
-// is released.
+// tables come in one order everywhere. What follows for other members is queued
+// for them at once; the rest is to be acted on after the lock is released.
 func (n *Node) switchSlots(t *protocol.Table, stranger bool) []*step {
 	now := n.clock.now()
-	steps := make([]*step, 0, partCount+1)
+	var steps []*step
+	st := n.steps.Get().(*step)
 	for i := range n.parts {
 		p := &n.parts[i]
-		st := n.steps.Get().(*step)
 		p.mu.Lock()
 		for j := range p.slots {
 			p.slots[j].Switch(t, stranger, now, &st.out)
 			p.after(i + j*partCount)
 		}
 		p.leave(st)
-		steps = append(steps, st)
+		n.sendAll(st.out.Messages, nil)
+		clear(st.out.Messages)
+		st.out.Messages = st.out.Messages[:0]
+		if !st.out.Empty() {
+			steps = append(steps, st)
+			st = n.steps.Get().(*step)
+		}
 	}
-	return append(steps, n.clears.switchTo(n, t))
+	return append(steps, st, n.clears.switchTo(n, t))
+}
+
+// proceed begins what waits in a part.
+func (n *Node) proceed(i int, p *part) {
+	now := n.clock.now()
+	st := n.steps.Get().(*step)
+	p.mu.Lock()
+	for mask := p.waits.Load(); mask != 0; mask &= mask - 1 {
+		j := bits.TrailingZeros64(mask)
+		p.slots[j].Proceed(now, &st.out)
+		p.after(i + j*partCount)
+	}
+	p.leave(st)
+	n.carryOut(st)
 }
 
 // goneFromSlots tells all slots that a member's process is gone.
@@ -189,6 +245,7 @@ func (n *Node) tick(ctx context.Context) {
 				n.tickPart(i, p)
 			}
 		}
+		n.pace.tick(n)
 		n.clears.tick(n)
 		n.members.tick()
 		n.handedOver()

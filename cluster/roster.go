@@ -321,8 +321,18 @@ func (r *roster) quitJoining() bool {
 }
 
 // move changes this node's state where the one that it has allows it, and tells
-// everybody. Who is active at the moment when this node becomes so is kin.
+// everybody.
 func (r *roster) move(to state, allowed func(state) bool) bool {
+	moved := r.turn(to, allowed)
+	if moved {
+		r.node.spreadState()
+	}
+	return moved
+}
+
+// turn is move without gossip. Who is active at the moment when this node becomes
+// so is kin.
+func (r *roster) turn(to state, allowed func(state) bool) bool {
 	r.mu.Lock()
 	if !allowed(r.self.State) {
 		r.mu.Unlock()
@@ -347,7 +357,6 @@ func (r *roster) move(to state, allowed func(state) bool) bool {
 		r.tellState()
 		r.mu.Unlock()
 	}
-	r.node.spreadState()
 	return true
 }
 

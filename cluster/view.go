@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/internal/protocol"
@@ -10,7 +11,7 @@ import (
 // whom. It is immutable, and read through one atomic pointer.
 type view struct {
 	table   *protocol.Table
-	ring    *ring
+	ring    *layout
 	holders []holder      // beside ring.names
 	owned   int           // slots that are this node's
 	backing int           // slots that it keeps a copy of for another
@@ -69,41 +70,28 @@ func newView(self protocol.Member, members, joiners []record, lastNear time.Dura
 		}
 		v.holders = append(v.holders, h)
 	}
-	places := make(map[uint64][]protocol.Member)
-	for slot := range slotCount {
-		o := v.ring.owners(slot)
-		key := packed(o)
-		if places[key] == nil {
-			list := make([]protocol.Member, len(o))
-			for i := range o {
-				list[i] = v.holders[o[i]].id
-			}
-			places[key] = list
-		}
-		for i := range o {
-			switch {
-			case v.holders[o[i]].id != self:
-			case i == 0:
-				v.owned++
-			default:
-				v.backing++
-			}
+	// All slots with the same holders share one list of them: the slots keep parts
+	// of it after the view is gone.
+	lists := make([][]protocol.Member, len(v.ring.lists))
+	for i, holders := range v.ring.lists {
+		for _, h := range holders {
+			lists[i] = append(lists[i], v.holders[h].id)
 		}
 	}
-	ring := v.ring
-	t.Place = func(slot int) []protocol.Member { return places[packed(ring.owners(slot))] }
+	slots := make([]int, len(lists))
+	for _, i := range v.ring.list {
+		slots[i]++
+	}
+	for i, list := range lists {
+		switch at := slices.Index(list, self); {
+		case at == 0:
+			v.owned += slots[i]
+		case at > 0:
+			v.backing += slots[i]
+		}
+	}
+	list := v.ring.list
+	t.Place = func(slot int) []protocol.Member { return lists[list[slot]] }
 	v.table = t
 	return v, near
 }
-
-// packed makes one number of a slot's holders. All slots with the same holders
-// share one list of them: the slots keep parts of it after the view is gone.
-func packed(holders []uint16) uint64 {
-	p := uint64(0)
-	for _, h := range holders {
-		p = p<<16 | uint64(h)
-	}
-	return p
-}
-
-var _ [4 - (MaxBackups + 1)]struct{} // what packed has room for

@@ -160,6 +160,8 @@ func (r *runner) fallDue(w *world, st step) {
 		for _, x := range n.clears.open {
 			x.resend.at = now
 		}
+	case proceed:
+		s.Proceed(now, &r.out)
 	}
 	s.Tick(now, &r.out)
 	n.clears.Tick(now, &r.out)

@@ -168,6 +168,21 @@ func (s *Slot) hand(w *write, now time.Duration, out *Out) {
 	}
 	s.handed = append(s.handed, handed{w.call.Call, w.call.Deadline})
 	s.asking.start(now, s.sh.Resend)
+	s.hurryOwner(now, out)
+}
+
+// hurryOwner lets whoever is to own the slot take it now. It may not have the table
+// yet, and so is asked again soon.
+func (s *Slot) hurryOwner(now time.Duration, out *Out) {
+	if !s.sh.Paced {
+		return // it has begun
+	}
+	if s.owner == s.sh.Self {
+		s.hurryTake(now, out)
+		return
+	}
+	s.sendHeld(out)
+	s.asking.start(now, s.sh.Resend>>maxDoublings)
 }
 
 // answerHanded says that the slot is served with what this node's copy had.
@@ -224,7 +239,7 @@ func (s *Slot) afterDrain(now time.Duration, out *Out) {
 		return
 	}
 	s.drained = false
-	if s.sync != nil && s.sync.nonce == 0 {
+	if s.sync != nil && s.sync.nonce == 0 && !s.sync.held {
 		s.beginSync(now, out)
 	}
 	askers := s.askers

@@ -6,7 +6,7 @@ import "slices"
 // away before, or only to members that never came to serve with them; and of
 // these, those from which no other copy was made.
 func (t *take) counting(off *rules) []grant {
-	var list []grant
+	list := make([]grant, 0, 2) // an owner's and a backup's, most often
 	for i := range t.grants {
 		g := &t.grants[i]
 		if g.term.held() && (t.unused(g, off) || off.spent) && (!t.descended(g) || off.descent) {
@@ -66,7 +66,7 @@ func (t *take) descended(g *grant) bool {
 // as an owner's and its backups' are. It prefers this node's own, and then one
 // whose content is there.
 func distinct(list []grant, self Member) []grant {
-	var kept []grant
+	kept := list[:0]
 	for _, g := range list {
 		i := slices.IndexFunc(kept, func(k grant) bool { return k.term == g.term && k.have == g.have })
 		if i < 0 {

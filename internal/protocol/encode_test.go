@@ -101,6 +101,7 @@ func (e *encoder) slot(s *Slot) {
 		e.set(y.waiting)
 		e.set(y.alike)
 		e.bit(y.freeing)
+		e.bit(y.held)
 	}
 	e.bit(s.filling != nil)
 	if s.filling != nil {
@@ -207,6 +208,7 @@ func (e *encoder) write(w *write) {
 
 func (e *encoder) take(t *take) {
 	e.num(t.nonce)
+	e.bit(t.held)
 	e.set(t.waiting)
 	e.bit(t.collecting)
 	e.set(t.fetching)
@@ -245,6 +247,7 @@ func (e *encoder) get(g *Get) {
 func (e *encoder) message(m *Message) {
 	e.u8(uint8(m.Kind))
 	e.bit(m.Large)
+	e.bit(m.Urgent)
 	e.num(m.Nonce)
 	e.num(m.Digest)
 	e.term(m.Term)

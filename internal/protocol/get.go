@@ -24,7 +24,7 @@ func (s *Slot) Get(g Get, now time.Duration, out *Out) {
 	}
 	if !s.active {
 		held := g
-		s.park(parked{get: &held}, out)
+		s.park(parked{get: &held}, now, out)
 		return
 	}
 	e, ok := s.sh.Memory.Peek(g.Ref, cache.Owned)

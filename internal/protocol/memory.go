@@ -89,6 +89,9 @@ type Shared struct {
 	// Resend is how long an unanswered message is waited for before it is sent
 	// again.
 	Resend time.Duration
+	// Paced says that what a new table makes necessary for a slot that no call
+	// waits for is begun by Slot.Proceed, when the node has time for it.
+	Paced bool
 
 	off rules
 }

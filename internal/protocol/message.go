@@ -18,11 +18,13 @@ const (
 	// Grant answers it: Nonce, Digest, Term, Made, Spends, Taken, Known, Backed,
 	// Have, Content (or Large), Floor, Version (the giver's clock), Wait, and
 	// Generations where the giver knows others than the taker did. Without a copy
-	// (and so a Term) Have is what the giver has staged.
+	// (and so a Term) there is no Floor, and Have is what the giver has staged if it
+	// is to be a backup.
 	Grant
 	// Done says that the sender serves the slot under Digest: others free it.
 	Done
-	// Held asks the owner for a Done: the sender still has an old copy.
+	// Held asks the owner for a Done: the sender still has an old copy. If it is
+	// Urgent a call waits there until the slot is served.
 	Held
 	// Revoke takes back a near copy of Ref for the write numbered Nonce.
 	Revoke
@@ -68,6 +70,7 @@ func (k Kind) String() string {
 type Message struct {
 	Kind        Kind
 	Large       bool // Grant: the content is fetched separately
+	Urgent      bool // Held
 	Slot        int
 	Nonce       uint64
 	Digest      uint64

@@ -53,6 +53,8 @@ func (r *runner) name(w *world, st step) string {
 		return fmt.Sprintf("%s: the deadline of %d passes", x, st.y)
 	case resend:
 		return x + ": sends again what is unanswered"
+	case proceed:
+		return x + ": goes on"
 	case copyAhead:
 		return x + ": copies ahead from " + y
 	}

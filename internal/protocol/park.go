@@ -24,12 +24,13 @@ func (p parked) call() Call {
 	return p.write.Call
 }
 
-func (s *Slot) park(p parked, out *Out) {
+func (s *Slot) park(p parked, now time.Duration, out *Out) {
 	if len(s.parked) >= s.sh.MaxParked {
 		out.answer(Answer{Call: p.call(), Status: Overloaded})
 		return
 	}
 	s.parked = append(s.parked, p)
+	s.hurryTake(now, out)
 }
 
 func (s *Slot) refuseParked(why Status, out *Out) {

@@ -41,6 +41,7 @@ type scenario struct {
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	unshared  bool  // worlds do not share equal nodes
+	paced     bool  // takes and syncs begin later
 	p2        bool  // an acknowledged Set must be readable in the end
 
 	off    rules
@@ -125,6 +126,7 @@ func (sc *scenario) limits() Shared {
 	if sc.large {
 		sh.GrantBytes = 0
 	}
+	sh.Paced = sc.paced
 	return sh
 }
 
@@ -155,6 +157,7 @@ func (sc *scenario) begin() *world {
 		w = r.change(w, func(nw *world) {
 			n := nw.mut(x)
 			f(n, &r.out)
+			n.slot.Proceed(now, &r.out)
 			r.act(nw, x)
 		})
 		for len(w.packets) > 0 {

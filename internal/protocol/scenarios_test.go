@@ -4,12 +4,30 @@ package protocol
 // over a model of the rules, have the name that they have there.
 func scenarios(off rules) []*scenario {
 	var list []*scenario
-	for _, part := range [][]scenario{stableCases(), joinCases(), moveCases(), loadCases(), crashCases(), evictCases(), copyCases(), troubleCases(), soloCases(), backupCases(), backupCrashCases()} {
+	for _, part := range [][]scenario{stableCases(), joinCases(), moveCases(), loadCases(), crashCases(), evictCases(), copyCases(), troubleCases(), soloCases(), backupCases(), backupCrashCases(), pacedCases()} {
 		for i := range part {
 			sc := &part[i]
 			sc.off = off
 			sc.prepare()
 			list = append(list, sc)
+		}
+	}
+	return list
+}
+
+// pacedCases are some of the others, where takes and syncs begin later.
+func pacedCases() []scenario {
+	var list []scenario
+	for _, part := range [][]scenario{joinCases(), moveCases(), backupCases(), backupCrashCases()} {
+		for _, sc := range part {
+			switch sc.name {
+			case "join, set", "leave", "A->C->A, same table again", "join, one set, backup", "leave, backup", "leave of a backup",
+				"backup moves B->C", "backup moves B->C->B, same table again", "load + delete, join, backup", "join, set, a message lost, backup",
+				"join, set, deadlines, backup", "backup moves B->C, crash of the owner, B takes", "join + crash of the new owner, backup":
+				sc.name += ", paced"
+				sc.paced = true
+				list = append(list, sc)
+			}
 		}
 	}
 	return list

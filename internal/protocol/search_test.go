@@ -225,7 +225,7 @@ func (r *runner) rest(w *world) string {
 		if !n.alive {
 			continue
 		}
-		if w.maySwitch(r.sc, uint8(x)) || int(r.sc.leaver) == x+1 && w.mayLeave(r.sc, uint8(x)) || n.copied == 1 {
+		if w.maySwitch(r.sc, uint8(x)) || int(r.sc.leaver) == x+1 && w.mayLeave(r.sc, uint8(x)) || n.copied == 1 || n.slot.Waits() {
 			return ""
 		}
 		if int(n.at)+1 < len(r.sc.seq[x]) {

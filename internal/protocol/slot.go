@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -10,43 +11,51 @@ import (
 // Slot is one node's state machine for one slot. All its methods must be
 // called under the one lock that the node holds for it. Times are on the
 // node's monotonic clock.
+//
+// A change of tables looks at all slots, most of which it does not concern. So
+// what it needs of them comes first, in few lines of the processor's cache.
 type Slot struct {
-	sh    *Shared
-	num   int
 	table *Table
 	owner Member // by table
 	// backups are who keeps a copy beside the owner, by table; backup tells
 	// whether this node is one of them.
 	backups []Member
-	backup  bool
+	num     int
+	epoch   uint64 // rises with every revocation and table: fills begun before are not kept
 
-	active bool
+	backup  bool
+	active  bool
+	lost    bool // was this node's by an earlier table; nobody is known to serve it yet
+	drained bool
+	// replicating is how many keys have a write that has a version and waits for
+	// backups.
+	replicating int
+	take        *take
+	sync        *syncing
+	// synced is, as the owner, who has the copy of this term: backed up to date by
+	// the last sync.
+	synced []Member
 	// term, made and spends describe the Owned entries of this slot here: the
 	// owner's share while active, a backup's copy, or what is left until a Done.
 	// The zero term means that there is no copy.
 	term   Term
 	made   uint64  // nonce with which its raiser raised term; 0 where it has no backups
 	spends []Spend // to whom the copy has been granted
-	taken  uint64  // nonce of the take by which this node last became active
 	known  uint64  // highest term count heard of
 	backed uint64  // highest term count of a Sync that this node accepted as a backup
-	lost   bool    // was this node's by an earlier table; nobody is known to serve it yet
+	taken  uint64  // nonce of the take by which this node last became active
+	askers []asker
+	sh     *Shared
 
-	// As the owner: who has the copy of this term (backed up to date by the last
-	// sync), and who may have one of an earlier term that was not granted away.
-	synced      []Member
-	copies      []Member
-	sync        *syncing
-	replicating int      // keys whose write has a version and waits for backups
-	open        []uint64 // the numbers of their replications
-	drained     bool
+	copies  []Member // as the owner: who may have a copy of an earlier term that was not granted away
+	open    []uint64 // the numbers of the replications under way
+	stagers []Member // members that copy this slot ahead
 	// As a backup: a sync whose content is being fetched, and which replications
 	// of this term have come.
 	filling *Message
 	window  window
 	handed  []handed // writes that are answered once the new owner serves
 
-	epoch     uint64        // rises with every revocation and table: fills begun before are not kept
 	revokeAll time.Duration // until then the last owner's leases may run
 	activated time.Duration // when this node began to serve; only with the fence on
 	leases    int           // lent, over all keys
@@ -55,11 +64,8 @@ type Slot struct {
 	nonces    uint64
 	asking    repeat // for a Done, while there is a leftover
 
-	keys    map[cache.Ref]*key // keys with leases, writes or loads
-	parked  []parked
-	take    *take
-	askers  []asker
-	stagers []Member // members that copy this slot ahead
+	keys   map[cache.Ref]*key // keys with leases, writes or loads
+	parked []parked
 }
 
 // key is what an owner knows of a key besides its entry.
@@ -115,12 +121,19 @@ func (s *Slot) leftover() bool {
 // what this node serves may not be all there is.
 func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	self, old := s.sh.Self, s.table
+	owner, backups := t.holders(s.num)
+	s.epoch++
+	if !stranger && old.sameFor(t) && owner == s.owner && slices.Equal(backups, s.backups) {
+		// Others are reached than before, by revocations and clears. Takes and syncs
+		// under way are as good as before.
+		s.table = t
+		s.keepStagers(old)
+		return
+	}
 	s.lost = s.lost || s.owner == self || s.backup
-	s.table = t
-	s.owner, s.backups = t.owner(s.num), t.backups(s.num)
+	s.table, s.owner, s.backups = t, owner, backups
 	s.backup = contains(s.backups, self)
 	s.lost = s.lost && s.owner != self && !s.backup
-	s.epoch++
 	s.voidTake()
 	s.voidFilling()
 	if s.active && (s.owner != self && !s.sh.off.stop || stranger && !s.sh.off.stranger) {
@@ -132,6 +145,9 @@ func (s *Slot) Switch(t *Table, stranger bool, now time.Duration, out *Out) {
 	if s.owner != self {
 		s.refuseParked(NotMine, out)
 		s.asking.start(now, s.sh.Resend)
+		if len(s.handed) > 0 {
+			s.hurryOwner(now, out)
+		}
 	} else if !s.active {
 		s.startTake(now, out)
 	}
@@ -163,7 +179,7 @@ func (s *Slot) Handle(from Member, m *Message, now time.Duration, out *Out) {
 	case Done:
 		s.onDone(from, m, out)
 	case Held:
-		s.onHeld(from, m, out)
+		s.onHeld(from, m, now, out)
 	case Revoke:
 		s.onRevoke(from, m, out)
 	case Revoked:
@@ -188,7 +204,7 @@ func (s *Slot) Due() time.Duration {
 		return 0
 	}
 	due := time.Duration(math.MaxInt64)
-	if s.take != nil {
+	if s.take != nil && !s.take.held {
 		due = min(due, s.take.resend.at)
 	}
 	if s.sync != nil && s.sync.nonce != 0 {
@@ -223,7 +239,7 @@ func (s *Slot) Tick(now time.Duration, out *Out) {
 		}
 	}
 	if (s.leftover() || len(s.handed) > 0 && s.owner != s.sh.Self) && s.asking.due(now, s.sh.Resend) {
-		out.send(s.owner, Message{Kind: Held, Slot: s.num, Digest: s.table.Digest, Term: s.term})
+		s.sendHeld(out)
 	}
 }
 

@@ -39,6 +39,7 @@ const (
 	loadEnds
 	deadline
 	resend
+	proceed // with a take or a sync that was held back
 	copyAhead
 )
 
@@ -84,6 +85,9 @@ func (r *runner) next(w *world) []step {
 			add(leaseEnds, x, 0, nil)
 		}
 		r.due(w, x, add)
+		if n.slot.Waits() {
+			add(proceed, x, 0, nil)
+		}
 		if w.maySwitch(sc, x) {
 			add(switchTable, x, 0, nil)
 		}

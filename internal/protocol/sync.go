@@ -20,6 +20,7 @@ type syncing struct {
 	waiting []Member
 	alike   []Member // who have had the same content already
 	freeing bool     // the backups have it; those of earlier terms give up theirs
+	held    bool     // it is to begin later, see pace.go
 	resend  repeat
 }
 
@@ -31,8 +32,8 @@ func (s *Slot) resync() {
 	if s.sync == nil && sameMembers(s.synced, s.backups) {
 		return
 	}
-	s.sync = &syncing{}
-	s.drained = true // for afterDrain, if none is under way
+	s.sync = &syncing{held: s.sh.Paced && s.writing == 0}
+	s.drained = !s.sync.held // for afterDrain, if none is under way
 }
 
 func sameMembers(a, b []Member) bool {

@@ -27,17 +27,16 @@ type Table struct {
 	Place func(slot int) []Member
 }
 
-func (t *Table) owner(slot int) Member {
-	if h := t.Place(slot); len(h) > 0 {
-		return h[0]
-	}
-	return 0
+// sameFor tells whether takes and grants are the same by both tables.
+func (t *Table) sameFor(u *Table) bool {
+	return t != nil && t.Digest == u.Digest && t.Barred == u.Barred && t.Lost == u.Lost
 }
 
-// backups returns who keeps a copy of the slot beside its owner.
-func (t *Table) backups(slot int) []Member {
-	if h := t.Place(slot); len(h) > 1 {
-		return h[1:]
+// holders returns the slot's owner, 0 where there is none, and who keeps a copy
+// beside it.
+func (t *Table) holders(slot int) (owner Member, backups []Member) {
+	if h := t.Place(slot); len(h) > 0 {
+		return h[0], h[1:]
 	}
-	return nil
+	return 0, nil
 }

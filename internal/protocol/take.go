@@ -11,6 +11,7 @@ import (
 // voids it; a message that belongs to a voided one is told by its nonce.
 type take struct {
 	nonce   uint64
+	held    bool     // nobody has been asked yet, see pace.go
 	waiting []Member // have not granted yet
 	grants  []grant
 	resend  repeat
@@ -19,7 +20,7 @@ type take struct {
 	// Once all have granted, grants are those that count.
 	collecting bool
 	fetching   []Member // whose content is still to come
-	haves      []having // what each giver has, or has staged
+	haves      []having // what each of the backups has, or has staged
 }
 
 // having is what a member has of a slot.
@@ -53,7 +54,8 @@ type asker struct {
 // startTake asks every member of the table for the slot.
 func (s *Slot) startTake(now time.Duration, out *Out) {
 	s.nonces++
-	t := &take{nonce: s.nonces, after: s.table.Barred}
+	most := len(s.table.Members)
+	t := &take{nonce: s.nonces, after: s.table.Barred, waiting: make([]Member, 0, most), grants: make([]grant, 0, most)}
 	for _, m := range s.table.Members {
 		if m == s.sh.Self {
 			continue
@@ -64,7 +66,15 @@ func (s *Slot) startTake(now time.Duration, out *Out) {
 		t.waiting = append(t.waiting, m)
 	}
 	s.take = t
-	t.resend.start(now, s.sh.Resend)
+	if t.held = s.sh.Paced && len(t.waiting) > 0 && len(s.parked)+len(s.handed) == 0; !t.held {
+		s.askAll(now, out)
+	}
+}
+
+// askAll begins to ask.
+func (s *Slot) askAll(now time.Duration, out *Out) {
+	s.take.held = false
+	s.take.resend.start(now, s.sh.Resend)
 	s.sendTakes(out)
 	s.tryActivate(now, out)
 }
@@ -102,7 +112,7 @@ func (s *Slot) voidTake() {
 func (s *Slot) forget() { s.term, s.made, s.spends = Term{}, 0, nil }
 
 func (s *Slot) tickTake(now time.Duration, out *Out) {
-	if s.take != nil && s.take.resend.due(now, s.sh.Resend) {
+	if s.take != nil && !s.take.held && s.take.resend.due(now, s.sh.Resend) {
 		s.sendTakes(out)
 	}
 	if s.take != nil && s.take.after > 0 {
@@ -177,19 +187,20 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
 		Term: s.term, Made: s.made, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known, Backed: s.backed,
-		Floor: sh.Memory.Floor(s.num), Version: sh.Clock.Now(), Wait: max(s.table.Barred-now, 0),
+		Version: sh.Clock.Now(), Wait: max(s.table.Barred-now, 0),
 	}
 	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
 		g.Generations = sh.Generations.Append(nil)
 	}
-	if s.term.held() {
-		g.Have = sh.Memory.Digest(s.num, cache.OwnedOnly)
+	switch {
+	case s.term.held():
+		g.Have, g.Floor = sh.Memory.Digest(s.num, cache.OwnedOnly), sh.Memory.Floor(s.num)
 		if g.Have != m.Have {
 			g.Content = s.inline(now)
 			g.Large = g.Content == nil && g.Have.Count > 0
 		}
 		s.spend(to, m)
-	} else {
+	case s.backup: // the taker's sync need not bring what is here
 		g.Have = sh.Memory.Digest(s.num, cache.StagedOnly)
 	}
 	out.send(to, g)
@@ -225,14 +236,16 @@ func (s *Slot) tryActivate(now time.Duration, out *Out) {
 		return
 	}
 	t.collecting = true
-	t.grants = append(t.grants, grant{
-		from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known,
-		floor: s.sh.Memory.Floor(s.num), made: s.made, backed: s.backed,
-		have: s.sh.Memory.Digest(s.num, cache.OwnedOnly),
-	})
+	own := grant{from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known, made: s.made, backed: s.backed}
+	if s.term.held() {
+		own.floor, own.have = s.sh.Memory.Floor(s.num), s.sh.Memory.Digest(s.num, cache.OwnedOnly)
+	}
+	t.grants = append(t.grants, own)
 	s.known = t.newest()
 	for i := range t.grants {
-		t.haves = append(t.haves, having{t.grants[i].from, t.grants[i].have})
+		if g := &t.grants[i]; contains(s.backups, g.from) {
+			t.haves = append(t.haves, having{g.from, g.have})
+		}
 	}
 	t.grants = distinct(t.counting(&s.sh.off), s.sh.Self)
 	if s.collect(now, out) {
@@ -319,9 +332,18 @@ func (s *Slot) onDone(from Member, m *Message, out *Out) {
 	s.lost = false
 }
 
+// sendHeld asks the owner for a Done.
+func (s *Slot) sendHeld(out *Out) {
+	out.send(s.owner, Message{Kind: Held, Slot: s.num, Digest: s.table.Digest, Urgent: len(s.handed) > 0})
+}
+
 // onHeld tells a member that has missed it that the slot is served here. While
-// the backups change, its copy may still be needed.
-func (s *Slot) onHeld(from Member, m *Message, out *Out) {
+// the backups change, its copy may still be needed. Where the take is yet to begin,
+// somebody may wait for it there.
+func (s *Slot) onHeld(from Member, m *Message, now time.Duration, out *Out) {
+	if m.Urgent && s.table != nil && s.table.Digest == m.Digest {
+		s.hurryTake(now, out)
+	}
 	if s.active && (s.sync == nil || s.sh.off.keepOld) && s.table.Digest == m.Digest {
 		s.sendDone([]Member{from}, out)
 	}

@@ -73,7 +73,7 @@ func (s *Slot) Write(c WriteCall, now time.Duration, out *Out) {
 	case now >= c.Deadline:
 		out.answer(Answer{Call: c.Call, Status: NotExecuted})
 	case !s.active:
-		s.park(parked{write: &c}, out)
+		s.park(parked{write: &c}, now, out)
 	case s.sh.Writes.full():
 		out.answer(Answer{Call: c.Call, Status: Overloaded})
 	default:
@@ -195,6 +195,7 @@ func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for k.write != nil && len(k.write.wait) == 0 {
 		w := k.write
 		if !w.versioned() && s.sync != nil && !s.sh.off.pause {
+			s.hurrySync()
 			break // goes on with the backups that the slot is to have
 		}
 		switch {

@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// pacer begins what a change of tables makes necessary for slots that no call
+// waits for, so many at a time (see Slot.Proceed): so a slot that a call comes to
+// need meanwhile has few before it in every queue, here and at the others.
+type pacer struct {
+	waiting atomic.Int64 // slots for which something is to begin
+	asking  atomic.Int64 // slots for which others were asked and have not all answered
+
+	// mu is held by the one who begins; nobody waits for it. It guards next.
+	mu   sync.Mutex
+	next int // the part to look at next
+}
+
+const (
+	// paceSlots is for how many slots a node asks at a time. What they have to say
+	// to one member is some kilobytes, and so are worth a frame.
+	paceSlots = 64
+	// paceLeast is how many more are begun with each tick, whoever has answered:
+	// members that are far away, or silent, hold up nothing but what needs them.
+	paceLeast = 32
+)
+
+// more begins more, where less than half of what may be under way is.
+func (r *pacer) more(n *Node) {
+	if r.waiting.Load() > 0 && r.asking.Load() < paceSlots/2 {
+		r.begin(n, paceSlots)
+	}
+}
+
+// begin begins what waits until so many slots are under way, or nothing waits.
+func (r *pacer) begin(n *Node, most int64) {
+	if !r.mu.TryLock() {
+		return
+	}
+	defer r.mu.Unlock()
+	for range partCount {
+		if r.waiting.Load() == 0 || r.asking.Load() >= most {
+			return
+		}
+		p := &n.parts[r.next]
+		if p.waits.Load() != 0 {
+			n.proceed(r.next, p)
+		}
+		r.next = (r.next + 1) % partCount
+	}
+}
+
+func (r *pacer) tick(n *Node) {
+	if r.waiting.Load() > 0 {
+		r.begin(n, r.asking.Load()+paceLeast)
+	}
+}
