@@ -40,7 +40,8 @@ type scenario struct {
 	large     bool  // grants carry no contents
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
-	unshared  bool  // worlds do not share equal nodes
+	plain     bool  // the search leaves nothing out (reduce_test.go)
+	slow      bool  // and nothing that is on its way comes at once
 	p2        bool  // an acknowledged Set must be readable in the end
 
 	off    rules
@@ -139,52 +140,41 @@ func (sc *scenario) near() time.Duration {
 // begin returns the world at the start: the first tables settled, the first
 // write and near copies in place, what was lent before long over, and the
 // joiners on their way.
-func (sc *scenario) begin() *world {
-	r := newRunner(sc)
-	w := &world{
+func (r *runner) begin() *world {
+	sc := r.sc
+	w := &world{core: core{
 		gets: sc.gets, evict: sc.evict, floors: sc.floors, expire: sc.expire, retry: sc.retry,
 		deadlines: sc.deadlines, lose: sc.lose, dup: sc.dup,
-	}
+	}}
 	for x := range w.nodes {
 		w.nodes[x] = nobody
 		if len(sc.seq[x]) > 0 && int(sc.restart) != x+1 {
-			w.nodes[x] = newNode(member(uint8(x)), sc.limits(), sc.sweeps)
+			w.nodes[x] = r.settle(newNode(member(uint8(x)), sc.limits(), sc.sweeps))
 		}
 	}
-	setup := func(x uint8, f func(n *node, out *Out)) {
-		w = r.change(w, func(nw *world) {
-			n := nw.mut(x)
-			f(n, &r.out)
-			r.act(nw, x)
-		})
-		for len(w.packets) > 0 {
+	setup := func(x uint8, f func(n *node)) {
+		r.local(w, x, atOnce, 0, f)
+		for r.finish(w); len(w.packets) > 0; {
 			w = r.apply(w, step{kind: deliver, p: w.packets[0]})
 		}
 	}
-	switchTo := func(x uint8) func(n *node, out *Out) {
-		return func(n *node, out *Out) {
-			t := sc.tables[sc.seq[x][0]]
-			n.slot.Switch(t, false, now, out)
-			n.clears.Switch(t, out)
+	joins := func(x uint8) bool { return !w.nodes[x].alive || sc.joiner>>x&1 == 1 }
+	for x := range uint8(4) {
+		if !joins(x) {
+			setup(x, r.firstTable(x))
 		}
 	}
 	for x := range uint8(4) {
-		if w.nodes[x].alive && sc.joiner>>x&1 == 0 {
-			setup(x, switchTo(x))
+		if !joins(x) {
+			setup(x, func(n *node) { n.slot.revokeAll = 0 })
 		}
-	}
-	for x := range uint8(4) {
-		if !w.nodes[x].alive || sc.joiner>>x&1 == 1 {
-			continue
-		}
-		setup(x, func(n *node, _ *Out) { n.slot.revokeAll = 0 })
 	}
 	owner := sc.tabs[sc.seq[firstOf(sc)][0]].owner
 	if sc.pre {
 		w.begun(1)
 		w.ops[1] = op{state: waiting, client: owner, target: owner}
-		setup(owner, func(n *node, out *Out) {
-			n.slot.Write(WriteCall{Call: writeCall(1), Ref: ref, Value: values[1], Deadline: never}, now, out)
+		setup(owner, func(n *node) {
+			n.slot.Write(WriteCall{Call: writeCall(1), Ref: ref, Value: values[1], Deadline: never}, now, &r.out)
 		})
 		if w.ops[1].state != acked {
 			panic(fmt.Sprintf("%s: the first write is not in place", sc.name))
@@ -205,13 +195,11 @@ func (sc *scenario) begin() *world {
 		}
 	}
 	for x := range uint8(4) {
-		if sc.joiner>>x&1 == 1 && w.nodes[x].alive {
-			w = r.change(w, func(nw *world) {
-				switchTo(x)(nw.mut(x), &r.out)
-				r.act(nw, x)
-			})
+		if w.nodes[x].alive && joins(x) {
+			r.local(w, x, atOnce, 0, r.firstTable(x))
 		}
 	}
+	r.finish(w)
 	return w
 }
 

@@ -1,0 +1,90 @@
+package protocol
+
+import (
+	"slices"
+	"testing"
+)
+
+// What comes at once could not do more later: whatever else happens is possible
+// after it as well, and leads to a world that covers the other.
+func TestWhatComesAtOnceCovers(t *testing.T) {
+	most := 300
+	if *searchFull {
+		most = 20_000
+	}
+	found := map[packetKind]int{}
+	for _, sc := range scenarios(rules{}) {
+		sc.slow = true
+		r := newRunner(sc)
+		first := r.begin()
+		seen := map[uint64]bool{r.hash(first): true}
+		for list := []*world{first}; len(list) > 0 && len(seen) < most; list = list[1:] {
+			w := list[0]
+			steps := slices.Clone(r.next(w))
+			for _, p := range w.packets {
+				if w.switching == 0 && r.hastens(w, p) {
+					found[p.kind]++
+					checkAtOnce(t, r, w, p, steps)
+				}
+			}
+			if t.Failed() {
+				return
+			}
+			for _, st := range steps {
+				if nw := r.apply(w, st); !seen[r.hash(nw)] {
+					seen[r.hash(nw)] = true
+					list = append(list, nw)
+				}
+			}
+		}
+	}
+	if found[aMessage] == 0 || found[anAnswer] == 0 {
+		t.Errorf("came at once: %v", found)
+	}
+}
+
+func checkAtOnce(t *testing.T, r *runner, w *world, p *packet, steps []step) {
+	t.Helper()
+	come := step{kind: deliver, x: p.to, y: p.from, p: p}
+	before := r.apply(w, come)
+	can := slices.Clone(r.next(before))
+	for _, st := range steps {
+		if st == come || st.kind == deadline {
+			continue // a deadline is over only for what is not answered
+		}
+		if !slices.Contains(can, st) {
+			t.Errorf("%s: after %s there is no %s", r.sc.name, r.name(w, come), r.name(w, st))
+			continue
+		}
+		one, other := r.apply(before, st), r.apply(w, st)
+		if slices.Contains(other.packets, p) {
+			other = r.apply(other, come)
+		}
+		if !one.covers(other) {
+			t.Errorf("%s: it is less if %s comes before %s\n%+v\n%+v", r.sc.name, r.name(w, come), r.name(w, st), one.core, other.core)
+		}
+	}
+}
+
+// covers tells whether whatever is wrong in o, or after it, is wrong in w as well.
+func (w *world) covers(o *world) bool {
+	has := func(a, b uint8) bool { return b&^a == 0 }
+	if w.nodes != o.nodes || !slices.Equal(w.packets, o.packets) || !has(w.stale, o.stale) || !has(w.seen, o.seen) {
+		return false
+	}
+	c, d := w.core, o.core
+	for i := range c.before {
+		if !has(c.before[i], d.before[i]) {
+			return false
+		}
+	}
+	for i := range c.sides {
+		a, b := &c.sides[i].get, &d.sides[i].get
+		if !has(a.stale, b.stale) || !has(a.older, b.older) {
+			return false
+		}
+		a.stale, a.older, b.stale, b.older = 0, 0, 0, 0
+	}
+	c.oracle, d.oracle = oracle{}, oracle{}
+	return c == d
+}
