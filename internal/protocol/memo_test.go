@@ -210,7 +210,7 @@ func (r *runner) act(w *world, x uint8, eff *effect) {
 		r.count.takes++
 	}
 	for _, p := range eff.sends {
-		if w.nodes[p.to].alive {
+		if w.nodes[p.to].alive && r.sc.mute>>x&1 == 0 {
 			w.packets = append(w.packets, p)
 		}
 	}

@@ -34,6 +34,7 @@ const (
 	stuck     = "the owner does not become active"
 	unheard   = "a call is never answered"
 	unbacked  = "a backup does not have the owner's copy"
+	restless  = "the cluster never comes to rest"
 	kept      = "a copy is never freed"
 	undeleted = "a deletion that was answered Partial is never done"
 )

@@ -52,6 +52,14 @@ func checkAtOnce(t *testing.T, r *runner, w *world, p *packet, steps []step) {
 		if st == come || st.kind == deadline {
 			continue // a deadline is over only for what is not answered
 		}
+		if st.p == p { // it comes twice
+			before.dup--
+			if other := r.apply(r.apply(w, st), come); !before.covers(other) {
+				t.Errorf("%s: it is more if %s comes twice", r.sc.name, r.name(w, come))
+			}
+			before.dup++
+			continue
+		}
 		if !slices.Contains(can, st) {
 			t.Errorf("%s: after %s there is no %s", r.sc.name, r.name(w, come), r.name(w, st))
 			continue

@@ -38,6 +38,7 @@ type scenario struct {
 	stage     uint8 // members that copy the slot ahead from the owner of table 0
 	strange   uint8 // who takes its slots again with its last table (rule stranger)
 	large     bool  // grants carry no contents
+	mute      uint8 // members whose messages are lost
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	plain     bool  // the search leaves nothing out (reduce_test.go)

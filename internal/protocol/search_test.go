@@ -53,6 +53,7 @@ type result struct {
 	depth    int
 	complete bool
 	count    counts
+	late     int // deadlines that had to pass on the way to rest
 	why      string // "": nothing wrong
 	trace    []string
 	took     time.Duration
@@ -63,6 +64,7 @@ type searching struct {
 	sc    *scenario
 	store *store
 	seen  *visited
+	live  *visited // worlds that are known to come to rest
 	limit int
 
 	next atomic.Int64 // chunk of the depth
@@ -79,16 +81,18 @@ type worker struct {
 	ahead level
 	at    world
 	to    world
+	rest  following
 }
 
 // search visits every world that the scenario can reach, nearest first, at
 // most limit of them, until one is wrong.
 func search(sc *scenario, limit, workers int) (res result) {
 	began := time.Now()
-	s := &searching{sc: sc, store: newStore(), seen: newVisited(), limit: limit}
+	s := &searching{sc: sc, store: newStore(), seen: newVisited(), live: newVisited(), limit: limit}
 	list := make([]*worker, workers)
 	for i := range list {
 		list[i] = &worker{s: s, r: newRunnerIn(sc, s.store)}
+		list[i].rest.known = s.live
 	}
 	first := list[0].r.begin()
 	list[0].r.count = counts{}
@@ -103,6 +107,7 @@ func search(sc *scenario, limit, workers int) (res result) {
 	}
 	for _, w := range list {
 		res.count.add(&w.r.count)
+		res.late += w.rest.late
 	}
 	res.states, res.why = s.seen.len(), s.why
 	res.complete = !s.over.Load()
@@ -155,6 +160,10 @@ func (w *worker) visit(now *level, by numbered) {
 func (w *worker) from(at *world, h uint64) bool {
 	r := w.r
 	if why := r.rest(at); why != "" {
+		w.s.wrong(h, why)
+		return false
+	}
+	if why := r.settles(&w.rest, at, h); why != "" {
 		w.s.wrong(h, why)
 		return false
 	}
