@@ -36,7 +36,7 @@ func (r *runner) make(w *world, st step) {
 		w.dup--
 		r.deliver(w, st.p)
 	case readHere:
-		w.readHere(x)
+		r.readHere(w, x)
 	case startGet:
 		if r.reduces() {
 			r.endNear(w, x)
@@ -68,12 +68,19 @@ func (r *runner) make(w *world, st step) {
 		r.sendAgain(w, x)
 	case switchTable:
 		w.switching = 0
-		r.local(w, x, falls, uint32(switchTable), func(n *node) {
-			n.at++
-			t := r.sc.tables[r.sc.seq[x][n.at]]
-			n.slot.Switch(t, r.sc.strange>>x&1 == 1 && int(n.at) == len(r.sc.seq[x])-1, now, &r.out)
-			n.clears.Switch(t, &r.out)
+		r.switchTable(w, x)
+	case cutApart:
+		r.sever(w)
+	case heal:
+		w.healed = true
+	case barredEnds:
+		w.sides[x].barred = false
+		r.local(w, x, falls, uint32(barredEnds), func(n *node) {
+			n.slot.table = r.sc.tableOf(x, int(n.at), false)
+			n.clears.table = n.slot.table
 		})
+	case waitEnds:
+		r.local(w, x, falls, uint32(waitEnds), func(n *node) { n.outwait(&r.out) })
 	case leave:
 		w.left = true
 		r.kill(w, x)
@@ -116,10 +123,34 @@ func (r *runner) make(w *world, st step) {
 	}
 }
 
+// switchTable gives a node its next table. Where it has been taken out, or has
+// taken others out, and all are together again, it takes all slots anew and has no
+// near copy, as the node around the protocol sees to.
+func (r *runner) switchTable(w *world, x uint8) {
+	sc := r.sc
+	next := int(w.nodes[x].at) + 1
+	barred := w.sides[x].barred || sc.takesOut(x, next)
+	w.sides[x].barred = barred
+	arg := uint32(switchTable)
+	if barred {
+		arg |= 1 << 8
+	}
+	r.local(w, x, falls, arg, func(n *node) {
+		n.at++
+		t := sc.tableOf(x, next, barred)
+		strange := sc.strange>>x&1 == 1 && sc.healed(n, x)
+		if strange && sc.split != 0 {
+			n.mem.Drop(ref, cache.NearOnly)
+		}
+		n.slot.Switch(t, strange, now, &r.out)
+		n.clears.Switch(t, &r.out)
+	})
+}
+
 // firstTable gives a node the first of its tables.
 func (r *runner) firstTable(x uint8) func(n *node) {
 	return func(n *node) {
-		t := r.sc.tables[r.sc.seq[x][0]]
+		t := r.sc.tableOf(x, 0, false)
 		n.slot.Switch(t, false, now, &r.out)
 		n.clears.Switch(t, &r.out)
 	}
@@ -131,11 +162,19 @@ func (w *world) drop(p *packet) {
 }
 
 // readHere reads what x has.
-func (w *world) readHere(x uint8) {
-	for _, set := range [...]uint8{w.nodes[x].served, w.nodes[x].near} {
+func (r *runner) readHere(w *world, x uint8) {
+	served, near := r.reads(w, x)
+	for k := range w.know {
+		set := uint8(0)
+		if r.sc.sides(w.nodes[x], x)>>k&1 == 1 {
+			set |= served
+		}
+		if near != 0 && r.nearSides(w, x)>>k&1 == 1 {
+			set |= near
+		}
 		for v := range uint8(8) {
-			if set>>v&1 == 1 {
-				w.read(v, w.stale, w.seen)
+			if o := &w.know[k]; set>>v&1 == 1 {
+				o.read(v, o.stale, o.seen)
 			}
 		}
 	}
@@ -195,7 +234,14 @@ func (r *runner) due1(n *node, st step) {
 		}
 	case revokeAllEnds:
 		s.revokeAll = now
-		return
+		if k == nil || k.write == nil || !k.write.waits(0) {
+			return
+		}
+		for i := range k.write.wait {
+			if k.write.wait[i].member == 0 {
+				k.write.wait[i].until = now
+			}
+		}
 	case deadline:
 		s.setDeadline(writeCall(st.y))
 		for _, x := range n.clears.open {
@@ -257,11 +303,11 @@ func (r *runner) endOnTheWay(w *world, h uint8, which func(*packet) bool) {
 		a.Lease = false
 		w.packets = slices.Delete(w.packets, i, i+1)
 		if r.reduces() && r.hearsAtOnce(w, h, &a) {
-			r.hear(w, h, p.from, &a, r.packet(packet{from: p.from, to: p.to, kind: anAnswer, answer: &a}))
+			r.hear(w, h, p.from, &a, p.known, r.packet(packet{from: p.from, to: p.to, kind: anAnswer, answer: &a, known: p.known}))
 			i = 0
 			continue
 		}
-		r.send(w, packet{from: p.from, to: p.to, kind: anAnswer, answer: &a})
+		r.send(w, packet{from: p.from, to: p.to, kind: anAnswer, answer: &a, known: p.known})
 	}
 }
 
@@ -280,7 +326,7 @@ func (r *runner) kill(w *world, x uint8) {
 		if !n.alive {
 			continue
 		}
-		if s.get.open && s.get.target == x && !w.onTheWay(x, getCall(y)) {
+		if s.get.open && s.get.target == x && !w.onTheWay(x, w.getCall(y)) {
 			s.get = reading{}
 		}
 		if s.again == 2 && index(n.slot.Owner()) == x && !w.onTheWay(x, callAgain|Call(y)) {
@@ -306,7 +352,7 @@ func (r *runner) deliver(w *world, p *packet) {
 		r.serveWrite(w, x, 0, callAgain|Call(p.from))
 		return
 	case anAnswer:
-		r.hear(w, x, p.from, p.answer, p)
+		r.hear(w, x, p.from, p.answer, p.known, p)
 		return
 	case aCopied:
 		w.sides[x].copied = 2
@@ -350,4 +396,8 @@ func (r *runner) deliver(w *world, p *packet) {
 			n.slot.Fetched(Fetch{From: from, Nonce: p.nonce, All: p.all}, p.items, gone, true, now, &r.out)
 		}
 	})
+}
+
+func (w *write) waits(m Member) bool {
+	return slices.ContainsFunc(w.wait, func(x waitFor) bool { return x.member == m })
 }

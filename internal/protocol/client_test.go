@@ -30,7 +30,18 @@ const (
 )
 
 func writeCall(w uint8) Call { return callWrite | Call(w) }
-func getCall(x uint8) Call   { return callGet | Call(x)<<4 }
+
+// getCall is the call of x's read under way. Answers to one from before a cut are
+// not taken for it.
+func (w *world) getCall(x uint8) Call { return getCall(x, w.sides[x].get.healed) }
+
+func getCall(x uint8, healed bool) Call {
+	c := callGet | Call(x)<<4
+	if healed {
+		c++
+	}
+	return c
+}
 
 // sendWrite asks the owner by the client's table, which may be the client. At
 // once, the owner has it before anything else happens.
@@ -43,7 +54,7 @@ func (r *runner) sendWrite(w *world, x, id uint8, once bool) {
 	}
 	o.state, o.client, o.target = waiting, x, index(owner)
 	switch {
-	case !w.nodes[o.target].alive:
+	case !r.reaches(w, x, o.target):
 		o.state = idle // nothing has left
 	case o.target == x || once:
 		r.serveWrite(w, o.target, id, writeCall(id))
@@ -70,7 +81,7 @@ func (r *runner) sendAgain(w *world, x uint8) {
 	w.sides[x].again = 2
 	if y != x {
 		r.send(w, packet{from: x, to: y, kind: anAgain})
-		if !w.nodes[y].alive {
+		if !r.reaches(w, x, y) {
 			w.sides[x].again = 1
 		}
 		return
@@ -86,24 +97,28 @@ func (r *runner) startRead(w *world, x uint8, once bool) {
 		return
 	}
 	y := index(owner)
-	w.sides[x].get = reading{open: true, fresh: true, target: y, stale: w.stale, older: w.seen}
+	g := reading{open: true, fresh: true, target: y, healed: w.healed}
+	for k := range w.know {
+		g.stale[k], g.older[k] = w.know[k].stale, w.know[k].seen
+	}
+	w.sides[x].get = g
 	w.gets--
 	switch {
 	case y == x:
-		r.local(w, x, getHere, 0, func(n *node) { n.slot.Get(r.get(x, y), now, &r.out) })
-	case !w.nodes[y].alive:
+		r.serveGet(w, x, r.get(w, x, y))
+	case !r.reaches(w, x, y):
 		w.sides[x].get = reading{}
 	case once:
-		r.serveGet(w, y, r.get(x, y))
+		r.serveGet(w, y, r.get(w, x, y))
 	default:
-		g := r.get(x, y)
+		g := r.get(w, x, y)
 		r.send(w, packet{from: x, to: y, kind: aGet, get: &g})
 	}
 }
 
 // get is what x asks y.
-func (r *runner) get(x, y uint8) Get {
-	g := Get{Call: getCall(x), From: member(x), Ref: ref, Load: r.sc.load, Deadline: never}
+func (r *runner) get(w *world, x, y uint8) Get {
+	g := Get{Call: w.getCall(x), From: member(x), Ref: ref, Load: r.sc.load, Deadline: never}
 	if x != y {
 		g.Near = r.sc.near()
 	}
@@ -112,7 +127,7 @@ func (r *runner) get(x, y uint8) Get {
 
 // serveGet is a read that has come to y.
 func (r *runner) serveGet(w *world, y uint8, g Get) {
-	r.local(w, y, getFrom, uint32(g.From), func(n *node) { n.slot.Get(g, now, &r.out) })
+	r.local(w, y, asked, uint32(g.Call), func(n *node) { n.slot.Get(g, now, &r.out) })
 }
 
 // answered takes an answer of y to wherever its caller is.
@@ -126,32 +141,41 @@ func (r *runner) answered(w *world, y uint8, a *answering) {
 	case callAgain:
 		client = uint8(a.Call) & 3
 	}
-	if client == y {
-		r.hear(w, y, y, &a.Answer, nil)
+	if !r.standing(w, y) && (a.Status == Written || a.Status == Found) {
+		fenced := Answer{Call: a.Call, Status: Fenced}
+		if client == y {
+			r.hear(w, y, y, &fenced, a.known, nil)
+		} else {
+			r.send(w, packet{from: y, to: client, kind: anAnswer, answer: &fenced})
+		}
 		return
 	}
-	if !w.nodes[client].alive {
+	if client == y {
+		r.hear(w, y, y, &a.Answer, a.known, nil)
+		return
+	}
+	if !r.reaches(w, y, client) {
 		return
 	}
 	if a.to[client] == nil {
 		held := a.Answer
-		a.to[client] = r.packet(packet{from: y, to: client, kind: anAnswer, answer: &held, lent: a.lent})
+		a.to[client] = r.packet(packet{from: y, to: client, kind: anAnswer, answer: &held, lent: a.lent, known: a.known})
 	}
 	p := a.to[client]
 	if r.reduces() && r.hearsAtOnce(w, client, &a.Answer) {
-		r.hear(w, client, y, &a.Answer, p)
+		r.hear(w, client, y, &a.Answer, a.known, p)
 		return
 	}
 	w.packets = append(w.packets, p)
 }
 
 // hear is an answer that has come to its caller, as a packet if it was another's.
-func (r *runner) hear(w *world, x, y uint8, a *Answer, p *packet) {
+func (r *runner) hear(w *world, x, y uint8, a *Answer, known uint8, p *packet) {
 	switch a.Call &^ 0xff {
 	case callWrite:
-		r.hearWrite(w, uint8(a.Call&0xff), a.Status)
+		r.hearWrite(w, uint8(a.Call&0xff), a.Status, known)
 	case callGet:
-		r.hearGet(w, x, y, a, p)
+		r.hearGet(w, x, y, a, known, p)
 	case callAgain:
 		if s := &w.sides[x]; s.again == 2 {
 			s.again = 1
@@ -162,7 +186,7 @@ func (r *runner) hear(w *world, x, y uint8, a *Answer, p *packet) {
 	}
 }
 
-func (r *runner) hearWrite(w *world, id uint8, status Status) {
+func (r *runner) hearWrite(w *world, id uint8, status Status, known uint8) {
 	o := &w.ops[id]
 	if o.state != waiting && o.state != idle {
 		return
@@ -170,7 +194,7 @@ func (r *runner) hearWrite(w *world, id uint8, status Status) {
 	switch status {
 	case Written:
 		o.state = acked
-		w.done(id)
+		w.done(known, id)
 	case NotMine, NotExecuted:
 		o.state = idle
 	default:
@@ -178,9 +202,9 @@ func (r *runner) hearWrite(w *world, id uint8, status Status) {
 	}
 }
 
-func (r *runner) hearGet(w *world, x, y uint8, a *Answer, p *packet) {
+func (r *runner) hearGet(w *world, x, y uint8, a *Answer, known uint8, p *packet) {
 	g := w.sides[x].get
-	if !g.open {
+	if !g.open || a.Call != w.getCall(x) {
 		return
 	}
 	w.sides[x].get = reading{}
@@ -198,7 +222,11 @@ func (r *runner) hearGet(w *world, x, y uint8, a *Answer, p *packet) {
 		if cur := w.nodes[y].served; cur != 0 && cur != 1<<v {
 			r.count.old++
 		}
-		w.read(v, g.stale, g.older)
+		for k := range w.know {
+			if known>>k&1 == 1 {
+				w.know[k].read(v, g.stale[k], g.older[k])
+			}
+		}
 	}
 }
 
@@ -231,7 +259,9 @@ func (r *runner) beginLoad(w *world, x uint8, id uint32) {
 			l.w = v
 			w.ops[v] = op{state: failed, client: x}
 			w.begun(v)
-			w.seen |= 1 << v
+			for k := range w.know {
+				w.know[k].seen |= 1 << v
+			}
 			break
 		}
 	}

@@ -223,6 +223,7 @@ func (e *encoder) take(t *take) {
 	e.num(t.nonce)
 	e.set(t.waiting)
 	e.bit(t.collecting)
+	e.bit(t.after > now)
 	e.set(t.fetching)
 	slices.SortFunc(t.haves, func(a, b having) int { return int(a.member) - int(b.member) })
 	e.num(uint64(len(t.haves)))
@@ -278,6 +279,7 @@ func (e *encoder) message(m *Message) {
 		e.generation(g.Generation)
 	}
 	e.set(m.Members)
+	e.bit(m.Wait > 0)
 	e.bit(m.Content == nil)
 	e.items(m.Content)
 }
@@ -309,6 +311,7 @@ func (e *encoder) clears(c *Clears) {
 		e.set(x.gone)
 		e.set(x.first)
 		e.set(x.wait)
+		e.bit(x.after > now)
 	}
 }
 

@@ -81,6 +81,12 @@ func (r *runner) lead(w *world, f *following) (step, bool) {
 		if w.maySwitch(sc, x) {
 			return step{kind: switchTable, x: x}, true
 		}
+		if w.sides[x].barred {
+			return step{kind: barredEnds, x: x}, true
+		}
+		if r.outwaits(w, x) {
+			return step{kind: waitEnds, x: x}, true
+		}
 	}
 	for x := range uint8(4) {
 		if st, ok := r.leadAt(w, x); ok {
@@ -109,11 +115,11 @@ func (r *runner) leadAt(w *world, x uint8) (step, bool) {
 			return step{kind: loadEnds, x: x, y: uint8(i)}, true
 		}
 	}
-	if side.again == 1 && n.slot.Owner() != 0 && w.nodes[index(n.slot.Owner())].alive {
+	if side.again == 1 && n.slot.Owner() != 0 && r.reaches(w, x, index(n.slot.Owner())) {
 		return step{kind: sendDelete, x: x}, true
 	}
 	for id := range w.ops {
-		if o := &w.ops[id]; o.state == idle && o.client == x && n.slot.Owner() != 0 && w.nodes[index(n.slot.Owner())].alive {
+		if o := &w.ops[id]; o.state == idle && o.client == x && n.slot.Owner() != 0 && r.reaches(w, x, index(n.slot.Owner())) {
 			return step{kind: sendOn, x: x, y: uint8(id)}, true
 		}
 	}
@@ -123,6 +129,9 @@ func (r *runner) leadAt(w *world, x uint8) (step, bool) {
 			return step{kind: lentEnds, x: x, y: h}, true
 		}
 	}
+	if k != nil && k.write != nil && k.write.waits(0) {
+		return step{kind: revokeAllEnds, x: x}, true
+	}
 	return step{}, false
 }
 
@@ -131,6 +140,10 @@ func (w *world) fate(sc *scenario) (step, bool) {
 	switch {
 	case sc.leaver != 0 && !w.left && w.nodes[sc.leaver-1].alive && w.mayLeave(sc, sc.leaver-1):
 		return step{kind: leave, x: sc.leaver - 1}, true
+	case sc.cuts && !w.cut:
+		return step{kind: cutApart}, true
+	case w.cut && !w.healed:
+		return step{kind: heal}, true
 	case sc.crash != 0 && !w.crashed:
 		return step{kind: crash, x: sc.crash - 1}, true
 	case sc.crash2 != 0 && !w.crashed2:
@@ -178,6 +191,11 @@ func (r *runner) unsettled(w *world) string {
 	for _, o := range w.ops {
 		if o.state == waiting {
 			return unheard
+		}
+		if o.state == idle && w.nodes[o.client].alive {
+			if y := w.nodes[o.client].slot.Owner(); y != 0 && w.nodes[index(y)].alive {
+				return unheard
+			}
 		}
 	}
 	return ""

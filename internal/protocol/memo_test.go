@@ -87,8 +87,9 @@ type effect struct {
 // answering is an answer, and as it travels to each member.
 type answering struct {
 	Answer
-	lent Term
-	to   [4]*packet
+	lent  Term
+	known uint8
+	to    [4]*packet
 }
 
 // What happens at a node; in effect's key, with what it depends on.
@@ -98,8 +99,7 @@ const (
 	atOnce nodeStep = iota // not to be looked up
 	comes
 	ends
-	getHere
-	getFrom
+	asked
 	writes
 	clears
 	falls
@@ -130,6 +130,9 @@ func (r *runner) work(n *node, x uint8, f func(n *node)) *effect {
 	eff := &effect{
 		again: len(r.out.Again) > 0, moved: c.slot.epoch != n.slot.epoch, took: c.slot.active && !n.slot.active, hit: r.hit,
 	}
+	if eff.took && c.sh.Fenced {
+		c.slot.activated = placeOf(int(c.at))
+	}
 	eff.node = r.settle(c)
 	for i := range r.out.Messages {
 		m := r.out.Messages[i].Message
@@ -148,7 +151,7 @@ func (r *runner) work(n *node, x uint8, f func(n *node)) *effect {
 		eff.sends = append(eff.sends, r.packet(packet{from: x, to: index(f.From), kind: aFetch, nonce: f.Nonce, all: f.All, items: staged(c)}))
 	}
 	for i := range r.out.Answers {
-		a := answering{Answer: r.out.Answers[i], lent: c.slot.term}
+		a := answering{Answer: r.out.Answers[i], lent: c.slot.term, known: r.sc.sides(c, x)}
 		a.Unconfirmed = nil
 		eff.answers = append(eff.answers, a)
 	}
@@ -187,6 +190,7 @@ func (r *runner) packet(p packet) *packet {
 	if p.answer != nil {
 		e.answer(p.answer)
 		e.term(p.lent)
+		e.u8(p.known)
 	}
 	e.items(p.items)
 	e.bit(p.drop)
@@ -210,7 +214,7 @@ func (r *runner) act(w *world, x uint8, eff *effect) {
 		r.count.takes++
 	}
 	for _, p := range eff.sends {
-		if w.nodes[p.to].alive && r.sc.mute>>x&1 == 0 {
+		if r.reaches(w, x, p.to) && r.sc.mute>>x&1 == 0 {
 			w.packets = append(w.packets, p)
 		}
 	}

@@ -57,6 +57,14 @@ func (r *runner) name(w *world, st step) string {
 		return fmt.Sprintf("%s: the deadline of %d passes", x, st.y)
 	case resend:
 		return x + ": sends again what is unanswered"
+	case cutApart:
+		return "the two sides are cut apart"
+	case heal:
+		return "the cut is over"
+	case barredEnds:
+		return x + ": its answers end for whom it took out"
+	case waitEnds:
+		return x + ": has waited for who was taken out"
 	case copyAhead:
 		return x + ": copies ahead from " + y
 	}

@@ -93,4 +93,8 @@ func (e *encoder) node(n *node) {
 	if n.mem.has[cache.Near] {
 		e.term(n.lent)
 	}
+	if n.sh.Fenced && n.slot.table != nil {
+		e.bit(n.slot.table.Barred > now)
+		e.num(uint64(n.slot.activated))
+	}
 }

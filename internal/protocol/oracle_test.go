@@ -28,6 +28,16 @@ func (o *oracle) read(w, stale, older uint8) {
 	o.seen |= 1 << w
 }
 
+// with returns what is known in o or in p.
+func (o oracle) with(p *oracle) oracle {
+	o.stale |= p.stale
+	o.seen |= p.seen
+	for w := range o.before {
+		o.before[w] |= p.before[w]
+	}
+	return o
+}
+
 const (
 	staleHit  = "P1: a read returns what was overwritten before it began"
 	lost      = "P2: an acknowledged Set is not readable at the owner"

@@ -51,13 +51,13 @@ func (r *runner) fuses() bool { return !r.sc.plain && !r.sc.off.once }
 // readAll reads whatever a read finds without asking.
 func (r *runner) readAll(w *world) {
 	for {
-		before := w.oracle
+		before := w.know
 		for x := range uint8(4) {
 			if n := w.nodes[x]; n.served|n.near != 0 && r.sc.getWho>>x&1 == 1 {
-				w.readHere(x)
+				r.readHere(w, x)
 			}
 		}
-		if w.oracle == before {
+		if w.know == before {
 			return
 		}
 	}
@@ -119,7 +119,7 @@ func (r *runner) asksElsewhere(w *world, x uint8) bool {
 	}
 	seq := r.sc.seq[x]
 	owner := n.slot.Owner()
-	return owner != 0 && owner != member(x) && w.nodes[index(owner)].alive && r.sc.tabs[seq[n.at+1]].owner != index(owner)
+	return owner != 0 && owner != member(x) && r.reaches(w, x, index(owner)) && r.sc.tabs[seq[n.at+1]].owner != index(owner)
 }
 
 // first tells whether a write is the first of its kind that has not begun.
@@ -158,18 +158,21 @@ func (r *runner) forget(w *world, c *core) {
 		}
 	}
 	live &^= 1
-	c.stale &= live
-	c.seen &= live
-	for id := range c.before {
-		if (live|asked)>>id&1 == 1 {
-			c.before[id] &= live
-		} else {
-			c.before[id] = 0
+	for k := range c.know {
+		o := &c.know[k]
+		o.stale &= live
+		o.seen &= live
+		for id := range o.before {
+			if (live|asked)>>id&1 == 1 {
+				o.before[id] &= live
+			} else {
+				o.before[id] = 0
+			}
 		}
-	}
-	for i := range c.sides {
-		c.sides[i].get.stale &= live
-		c.sides[i].get.older &= live
+		for i := range c.sides {
+			c.sides[i].get.stale[k] &= live
+			c.sides[i].get.older[k] &= live
+		}
 	}
 }
 

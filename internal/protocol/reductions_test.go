@@ -77,22 +77,30 @@ func checkAtOnce(t *testing.T, r *runner, w *world, p *packet, steps []step) {
 // covers tells whether whatever is wrong in o, or after it, is wrong in w as well.
 func (w *world) covers(o *world) bool {
 	has := func(a, b uint8) bool { return b&^a == 0 }
-	if w.nodes != o.nodes || !slices.Equal(w.packets, o.packets) || !has(w.stale, o.stale) || !has(w.seen, o.seen) {
+	if w.nodes != o.nodes || !slices.Equal(w.packets, o.packets) {
 		return false
 	}
 	c, d := w.core, o.core
-	for i := range c.before {
-		if !has(c.before[i], d.before[i]) {
+	for k := range c.know {
+		a, b := &c.know[k], &d.know[k]
+		if !has(a.stale, b.stale) || !has(a.seen, b.seen) {
 			return false
+		}
+		for i := range a.before {
+			if !has(a.before[i], b.before[i]) {
+				return false
+			}
 		}
 	}
 	for i := range c.sides {
 		a, b := &c.sides[i].get, &d.sides[i].get
-		if !has(a.stale, b.stale) || !has(a.older, b.older) {
-			return false
+		for k := range a.stale {
+			if !has(a.stale[k], b.stale[k]) || !has(a.older[k], b.older[k]) {
+				return false
+			}
 		}
-		a.stale, a.older, b.stale, b.older = 0, 0, 0, 0
+		a.stale, a.older, b.stale, b.older = [2]uint8{}, [2]uint8{}, [2]uint8{}, [2]uint8{}
 	}
-	c.oracle, d.oracle = oracle{}, oracle{}
+	c.know, d.know = oracles{}, oracles{}
 	return c == d
 }

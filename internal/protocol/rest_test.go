@@ -113,8 +113,10 @@ func (r *runner) atRest(w *world, owner *node) string {
 			continue
 		}
 		for _, n := range w.nodes {
-			if (n.served|n.near)&w.before[id] != 0 {
-				return undeleted
+			for k := range w.know {
+				if (n.served|n.near)&w.know[k].before[id] != 0 {
+					return undeleted
+				}
 			}
 		}
 	}
@@ -124,7 +126,7 @@ func (r *runner) atRest(w *world, owner *node) string {
 // loses tells whether a Set was acknowledged and no owner has it, or a later one.
 func (w *world) loses() bool {
 	for _, n := range w.nodes {
-		if n.served&^w.stale != 0 {
+		if n.served&^(w.know[0].stale|w.know[1].stale) != 0 {
 			return false
 		}
 	}

@@ -39,6 +39,9 @@ type scenario struct {
 	strange   uint8 // who takes its slots again with its last table (rule stranger)
 	large     bool  // grants carry no contents
 	mute      uint8 // members whose messages are lost
+	split     uint8 // members of the second side
+	cuts      bool  // and nothing passes between the two for a while
+	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	plain     bool  // the search leaves nothing out (reduce_test.go)
@@ -69,6 +72,8 @@ const (
 	bothCrashed
 	hasRestarted
 	hasLeft
+	hasCut
+	hasHealed
 )
 
 const (
@@ -124,6 +129,7 @@ func (sc *scenario) limits() Shared {
 	if sc.max > 0 {
 		sh.MaxParked, sh.MaxQueued, sh.MaxLeases = sc.max, sc.max, sc.max
 	}
+	sh.Fenced = sc.fence > 0
 	if sc.large {
 		sh.GrantBytes = 0
 	}
@@ -146,6 +152,7 @@ func (r *runner) begin() *world {
 	w := &world{core: core{
 		gets: sc.gets, evict: sc.evict, floors: sc.floors, expire: sc.expire, retry: sc.retry,
 		deadlines: sc.deadlines, lose: sc.lose, dup: sc.dup,
+		lostOne: sc.split != 0,
 	}}
 	for x := range w.nodes {
 		w.nodes[x] = nobody
@@ -180,6 +187,9 @@ func (r *runner) begin() *world {
 		if w.ops[1].state != acked {
 			panic(fmt.Sprintf("%s: the first write is not in place", sc.name))
 		}
+	}
+	if sc.split&sc.tabs[0].backups != 0 { // both have what was before
+		w.know[0], w.know[1] = w.know[0].with(&w.know[1]), w.know[1].with(&w.know[0])
 	}
 	for x := range uint8(4) {
 		if sc.nearPre>>x&1 == 1 {

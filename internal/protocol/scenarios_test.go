@@ -4,7 +4,7 @@ package protocol
 // over a model of the rules, have the name that they have there.
 func scenarios(off rules) []*scenario {
 	var list []*scenario
-	for _, part := range [][]scenario{stableCases(), joinCases(), moveCases(), loadCases(), crashCases(), evictCases(), copyCases(), troubleCases(), soloCases(), backupCases(), backupCrashCases()} {
+	for _, part := range [][]scenario{stableCases(), joinCases(), moveCases(), loadCases(), crashCases(), evictCases(), copyCases(), troubleCases(), soloCases(), backupCases(), backupCrashCases(), splitCases(), fenceCases()} {
 		for i := range part {
 			sc := &part[i]
 			sc.off = off

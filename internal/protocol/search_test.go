@@ -53,7 +53,7 @@ type result struct {
 	depth    int
 	complete bool
 	count    counts
-	late     int // deadlines that had to pass on the way to rest
+	late     int    // deadlines that had to pass on the way to rest
 	why      string // "": nothing wrong
 	trace    []string
 	took     time.Duration
@@ -164,7 +164,7 @@ func (w *worker) from(at *world, h uint64) bool {
 		return false
 	}
 	if why := r.settles(&w.rest, at, h); why != "" {
-		w.s.wrong(h, why)
+		w.s.wrong(h, why+" (on the way to rest)")
 		return false
 	}
 	for _, st := range r.next(at) {

@@ -42,6 +42,10 @@ const (
 	deadline
 	resend
 	copyAhead
+	cutApart
+	heal
+	barredEnds // whom x has taken out does not count on its answers any longer
+	waitEnds   // nor on those of others for which x has waited
 )
 
 // next lists what may happen in a world. The list is valid until the next call.
@@ -53,6 +57,12 @@ func (r *runner) next(w *world) []step {
 	}
 	for x := range uint8(4) {
 		r.nextOf(w, x)
+	}
+	if r.sc.cuts && !w.cut {
+		r.add(cutApart, 0, 0, nil)
+	}
+	if w.cut && !w.healed {
+		r.add(heal, 0, 0, nil)
 	}
 	for i, p := range w.packets {
 		if i > 0 && p == w.packets[i-1] {
@@ -98,6 +108,12 @@ func (r *runner) nextOf(w *world, x uint8) {
 		r.add(leaseEnds, x, 0, nil)
 	}
 	r.due(w, x)
+	if side.barred {
+		r.add(barredEnds, x, 0, nil)
+	}
+	if r.outwaits(w, x) {
+		r.add(waitEnds, x, 0, nil)
+	}
 	if int(sc.leaver) == int(x)+1 && w.mayLeave(sc, x) {
 		r.add(leave, x, 0, nil)
 	}
@@ -139,7 +155,8 @@ func (r *runner) nextCalls(w *world, x uint8) {
 		}
 	}
 	if sc.getWho>>x&1 == 1 {
-		if n.served|n.near != 0 && !r.reduces() {
+		served, near := r.reads(w, x)
+		if served|near != 0 && !r.reduces() {
 			r.add(readHere, x, 0, nil)
 		} else if w.gets > 0 && !w.sides[x].get.open && n.served == 0 {
 			call(startGet, sendGet, 0)
@@ -283,6 +300,10 @@ func (w *world) maySwitch(sc *scenario, x uint8) bool {
 		return w.restarted
 	case hasLeft:
 		return w.left
+	case hasCut:
+		return w.cut
+	case hasHealed:
+		return w.healed
 	}
 	return true
 }

@@ -14,13 +14,14 @@ type world struct {
 
 // core is what a world has besides nodes and packets. There is no pointer in it.
 type core struct {
-	oracle
+	know  oracles
 	ops   [5]op
 	sides [4]side
 
 	gets, evict, floors, expire, retry, deadlines, lose, dup uint8 // left to be used
 
 	crashed, crashed2, restarted, left, lostOne bool
+	cut, healed                                 bool
 	switching                                   uint8 // member+1 that has to switch next
 }
 
@@ -29,6 +30,7 @@ type side struct {
 	gone   uint8   // members that it has been told are gone
 	copied uint8   // copying ahead: 0 not begun, 1 asked, 2 over
 	again  uint8   // a deletion to be sent again: 1 idle, 2 sent
+	barred bool    // whom it has taken out may still count on its answers
 	get    reading // the application's read under way
 	loads  [2]loading
 }
@@ -38,7 +40,8 @@ type reading struct {
 	open         bool
 	fresh        bool // nothing was revoked since, and no table came
 	target       uint8
-	stale, older uint8 // the oracle's sets when it began
+	healed       bool     // it began after the sides were one again
+	stale, older [2]uint8 // the oracles' sets when it began
 }
 
 // loading is a loader that runs.
@@ -55,7 +58,8 @@ type packet struct {
 	get      *Get
 	w        uint8 // the write that is asked for
 	answer   *Answer
-	lent     Term // the owner's term, where the answer is a lease
+	lent     Term  // the owner's term, where the answer is a lease
+	known    uint8 // to whom the answer is known (split_test.go)
 	items    []Item
 	drop     bool   // fetched: what is staged is not at the giver
 	nonce    uint64 // of the fetch
@@ -116,7 +120,7 @@ func (r *runner) finish(w *world) {
 	if r.reduces() {
 		r.readAll(w)
 	}
-	w.check()
+	r.check(w)
 }
 
 func (r *runner) dropMoot(w *world) {
@@ -143,8 +147,11 @@ func (r *runner) hash(w *world) uint64 {
 	if r.reduces() {
 		r.forget(w, &c)
 	}
-	e.b = append(e.b, c.stale, c.seen, c.gets, c.evict, c.floors, c.expire, c.retry, c.deadlines, c.lose, c.dup, c.switching)
-	e.b = append(e.b, c.before[:]...)
+	e.b = append(e.b, c.gets, c.evict, c.floors, c.expire, c.retry, c.deadlines, c.lose, c.dup, c.switching)
+	for k := range c.know {
+		e.b = append(e.b, c.know[k].stale, c.know[k].seen)
+		e.b = append(e.b, c.know[k].before[:]...)
+	}
 	for i := range c.ops {
 		o := &c.ops[i]
 		e.b = append(e.b, uint8(o.state)|o.client<<3|o.target<<5)
@@ -153,10 +160,12 @@ func (r *runner) hash(w *world) uint64 {
 	for i := range c.sides {
 		s := &c.sides[i]
 		e.b = append(e.b, s.gone, s.copied, s.again)
+		e.bit(s.barred)
 		e.bit(s.get.open)
 		if s.get.open {
 			e.bit(s.get.fresh)
-			e.b = append(e.b, s.get.target, s.get.stale, s.get.older)
+			e.bit(s.get.healed)
+			e.b = append(e.b, s.get.target, s.get.stale[0], s.get.older[0], s.get.stale[1], s.get.older[1])
 		}
 		for _, l := range s.loads {
 			e.num(uint64(l.id))
@@ -168,12 +177,14 @@ func (r *runner) hash(w *world) uint64 {
 	e.bit(c.restarted)
 	e.bit(c.left)
 	e.bit(c.lostOne)
+	e.bit(c.cut)
+	e.bit(c.healed)
 	return max(e.sum(), 1)
 }
 
 // send puts something on its way, unless nobody is there.
 func (r *runner) send(w *world, p packet) {
-	if w.nodes[p.to].alive {
+	if r.reaches(w, p.from, p.to) {
 		w.packets = append(w.packets, r.packet(p))
 	}
 }
@@ -214,7 +225,7 @@ func (r *runner) moot(w *world, p *packet) bool {
 			s := w.ops[call&0xff].state
 			return s != waiting && s != idle
 		case callGet:
-			return !w.sides[p.to].get.open
+			return !w.sides[p.to].get.open || call != w.getCall(p.to)
 		}
 	case aFetch:
 		return !w.nodes[p.from].slot.fetches(p.nonce)
@@ -237,19 +248,21 @@ func (r *runner) toCome(n *node, x uint8, digest uint64, skip int) bool {
 
 // check looks whether a read that begins now and needs to ask nobody would be
 // wrong.
-func (w *world) check() {
+func (r *runner) check(w *world) {
 	if w.why != "" {
 		return
 	}
-	if w.wrong {
-		w.why = staleHit
-	}
-	for _, n := range w.nodes {
+	for i, n := range w.nodes {
+		x := uint8(i)
 		if n.wrong != "" {
 			w.why = n.wrong
 		}
-		if (n.served|n.near)&w.stale != 0 {
-			w.why = staleHit
+		served, near := r.reads(w, x)
+		for k := range w.know {
+			stale := w.know[k].stale
+			if w.know[k].wrong || served&stale != 0 && r.sc.sides(n, x)>>k&1 == 1 || near&stale != 0 && r.nearSides(w, x)>>k&1 == 1 {
+				w.why = staleHit
+			}
 		}
 	}
 }
