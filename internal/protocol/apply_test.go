@@ -185,7 +185,7 @@ func (r *runner) endNear(w *world, x uint8) {
 	if n := w.nodes[x]; n.alive && n.mem.has[cache.Near] {
 		r.local(w, x, falls, uint32(leaseEnds), func(n *node) {
 			n.mem.Drop(ref, cache.NearOnly)
-			n.lent = Term{}
+			n.lent, n.lentBy = Term{}, 0
 		})
 	}
 }

@@ -244,7 +244,7 @@ func (r *runner) fill(w *world, x uint8, p *packet, fresh bool) bool {
 		puts := n.mem.nearPuts
 		r.hit = n.slot.End(f, p.answer, now)
 		if n.mem.nearPuts > puts {
-			n.lent = p.lent
+			n.lent, n.lentBy = p.lent, p.known
 		}
 	}).hit
 }

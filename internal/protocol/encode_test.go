@@ -130,6 +130,7 @@ func (e *encoder) slot(s *Slot) {
 	e.num(uint64(len(s.handed)))
 	for _, h := range s.handed {
 		e.call(h.call)
+		e.num(h.version)
 	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)

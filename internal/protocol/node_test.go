@@ -26,9 +26,10 @@ type node struct {
 	gen    generations
 	clock  logical
 
-	alive bool
-	at    uint8 // its place in its own order of tables
-	lent  Term  // under which the near copy was lent
+	alive  bool
+	at     uint8 // its place in its own order of tables
+	lent   Term  // under which the near copy was lent
+	lentBy uint8 // and what that was known to (split_test.go)
 
 	// Of one in a store:
 	id           uint32
@@ -92,6 +93,7 @@ func (e *encoder) node(n *node) {
 	e.num(n.clock.last)
 	if n.mem.has[cache.Near] {
 		e.term(n.lent)
+		e.u8(n.lentBy)
 	}
 	if n.sh.Fenced && n.slot.table != nil {
 		e.bit(n.slot.table.Barred > now)

@@ -112,7 +112,7 @@ func search(sc *scenario, limit, workers int) (res result) {
 	res.states, res.why = s.seen.len(), s.why
 	res.complete = !s.over.Load()
 	if s.bad != 0 {
-		res.trace = retrace(sc, s.seen.way(s.bad))
+		res.trace = retrace(sc, s.seen.way(s.bad), strings.HasSuffix(s.why, onTheWay))
 	}
 	res.took = time.Since(began)
 	return res
@@ -164,7 +164,7 @@ func (w *worker) from(at *world, h uint64) bool {
 		return false
 	}
 	if why := r.settles(&w.rest, at, h); why != "" {
-		w.s.wrong(h, why+" (on the way to rest)")
+		w.s.wrong(h, why+onTheWay)
 		return false
 	}
 	for _, st := range r.next(at) {
@@ -192,8 +192,11 @@ func (s *searching) wrong(h uint64, why string) {
 	s.over.Store(true)
 }
 
-// retrace names the steps of a way.
-func retrace(sc *scenario, way []uint64) (names []string) {
+// onTheWay is what the reason ends with where something is wrong only later.
+const onTheWay = " (on the way to rest)"
+
+// retrace names the steps of a way, and of that to its rest.
+func retrace(sc *scenario, way []uint64, rest bool) (names []string) {
 	r := newRunner(sc)
 	w := r.begin()
 	for _, h := range way[1:] {
@@ -208,6 +211,15 @@ func retrace(sc *scenario, way []uint64) (names []string) {
 		if !found {
 			return append(names, "?")
 		}
+	}
+	f := &following{}
+	for range mostSteps {
+		st, ok := r.lead(w, f)
+		if !rest || !ok || w.why != "" {
+			break
+		}
+		names = append(names, "then "+r.name(w, st))
+		w = r.apply(w, st)
 	}
 	return names
 }

@@ -45,12 +45,13 @@ func (sc *scenario) sideOf(x uint8) uint8 {
 // healed tells whether x has the last table, where all are together.
 func (sc *scenario) healed(n *node, x uint8) bool { return int(n.at) == len(sc.seq[x])-1 }
 
-// nearSides returns those that what x reads from its near copy is known to: until
-// all are together, the side of who lent it.
+// nearSides returns those that what x reads from its near copy is known to: those
+// of who lent it. One lent across the sides ends with its lease, and nothing is
+// promised of it until then.
 func (r *runner) nearSides(w *world, x uint8) uint8 {
-	set := r.sc.sides(w.nodes[x], x)
-	if y := w.nodes[x].lent.Raiser; set != 3 && y != 0 {
-		set = r.sc.sideOf(index(y))
+	set := w.nodes[x].lentBy
+	if set != 3 && set != r.sc.sideOf(x) {
+		return 0
 	}
 	return set
 }

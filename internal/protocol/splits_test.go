@@ -103,7 +103,7 @@ func fenceCases() []scenario {
 		back("fence, A suspected, near copies, B takes", "ss", []tab{ownC, {members: inBC, owner: 1}, ownC}, near(inA)),
 		back("fence, A suspected, set+del, backup", "sd", []tab{ownAB, bcBC, ownAB}, nil),
 		back("fence, A suspected, clear", "sc", []tab{ownA, bcB, ownA}, near(inC)),
-		back("fence, A suspected, clear, backup", "sc", []tab{ownAB, bcCB, ownBC}, near(inA)),
+		back("fence, A suspected, clear, backup", "sc", []tab{ownAB, bcCB, ownBC}, near(inC)),
 		back("fence, A cut off, set", "ss", []tab{ownA, bcB, ownA}, cut),
 		back("fence, A cut off, set, backup", "ss", []tab{ownAB, bcBC, ownAB}, cut),
 		back("fence, A cut off, clear, backup", "sc", []tab{ownAB, bcCB, ownCA}, cut),
