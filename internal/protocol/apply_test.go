@@ -51,7 +51,7 @@ func (r *runner) make(w *world, st step) {
 			r.sendWrite(w, x, y, r.fuses())
 			return
 		}
-		w.ops[y] = op{state: waiting, client: x, target: x}
+		w.ops[y] = op{state: waiting, client: x, target: x, known: r.sc.sides(w.nodes[x], x)}
 		r.local(w, x, clears, uint32(y), func(n *node) { n.clears.Start(writeCall(y), ref.Cache, never, now, &r.out) })
 	case sendOn:
 		r.sendWrite(w, x, y, r.fuses())

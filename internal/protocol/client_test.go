@@ -10,6 +10,7 @@ type op struct {
 	client  uint8
 	target  uint8 // who was asked
 	partial bool  // answered Partial: it is to be done all the same
+	known   uint8 // of a clear: to whom what its client did was known when it began
 }
 
 type opState uint8
@@ -194,6 +195,9 @@ func (r *runner) hearWrite(w *world, id uint8, status Status, known uint8) {
 	switch status {
 	case Written:
 		o.state = acked
+		if o.known != 0 {
+			known &= o.known
+		}
 		w.done(known, id)
 	case NotMine, NotExecuted:
 		o.state = idle

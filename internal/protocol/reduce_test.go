@@ -151,7 +151,7 @@ func (r *runner) forget(w *world, c *core) {
 		case o.state == unborn || o.state == waiting || o.state == idle:
 			live |= 1 << id
 		default:
-			o.client, o.target = 0, 0
+			o.client, o.target, o.known = 0, 0, 0
 			if o.partial {
 				asked |= 1 << id
 			}

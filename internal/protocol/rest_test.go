@@ -13,7 +13,7 @@ func (r *runner) rest(w *world) string {
 		if !n.alive {
 			continue
 		}
-		if w.maySwitch(r.sc, uint8(x)) || int(r.sc.leaver) == x+1 && w.mayLeave(r.sc, uint8(x)) || w.sides[x].copied == 1 {
+		if w.maySwitch(r.sc, uint8(x)) || int(r.sc.leaver) == x+1 && w.mayLeave(r.sc, uint8(x)) || w.sides[x].copied == 1 || w.sides[x].barred || n.waits() {
 			return ""
 		}
 		if int(n.at)+1 < len(r.sc.seq[x]) {

@@ -42,6 +42,7 @@ type scenario struct {
 	split     uint8 // members of the second side
 	cuts      bool  // and nothing passes between the two for a while
 	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
+	agree     bool  // clocks are equal at the start
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	plain     bool  // the search leaves nothing out (reduce_test.go)
@@ -74,6 +75,7 @@ const (
 	hasLeft
 	hasCut
 	hasHealed
+	wasOut // of the tables of all others
 )
 
 const (
@@ -157,7 +159,11 @@ func (r *runner) begin() *world {
 	for x := range w.nodes {
 		w.nodes[x] = nobody
 		if len(sc.seq[x]) > 0 && int(sc.restart) != x+1 {
-			w.nodes[x] = r.settle(newNode(member(uint8(x)), sc.limits(), sc.sweeps))
+			n := newNode(member(uint8(x)), sc.limits(), sc.sweeps)
+			if sc.split != 0 {
+				n.clock.self = uint64(n.sh.Self)
+			}
+			w.nodes[x] = r.settle(n)
 		}
 	}
 	setup := func(x uint8, f func(n *node)) {
@@ -186,6 +192,11 @@ func (r *runner) begin() *world {
 		})
 		if w.ops[1].state != acked {
 			panic(fmt.Sprintf("%s: the first write is not in place", sc.name))
+		}
+	}
+	for x := range uint8(4) {
+		if sc.agree && w.nodes[x].alive {
+			setup(x, func(n *node) { n.clock.Observe(w.nodes[owner].clock.last) })
 		}
 	}
 	if sc.split&sc.tabs[0].backups != 0 { // both have what was before

@@ -28,7 +28,7 @@ func (sc *scenario) sides(n *node, x uint8) uint8 {
 	switch {
 	case sc.split == 0 || sc.fence > 0:
 		return 1
-	case sc.healed(n, x):
+	case n.slot.active && sc.healed(n, x):
 		return 3
 	}
 	return sc.sideOf(x)
@@ -195,15 +195,19 @@ func (n *node) outwait(out *Out) {
 	n.clears.Tick(now, out)
 }
 
-// outwaits tells whether x waits for that, and has waited long enough: as long as
-// every member of its table does that has told it to.
-func (r *runner) outwaits(w *world, x uint8) bool {
-	n := w.nodes[x]
+// waits tells whether a take or a clear does that.
+func (n *node) waits() bool {
 	waits := n.slot.take != nil && n.slot.take.after > now
 	for _, c := range n.clears.open {
 		waits = waits || c.after > now
 	}
-	if !waits {
+	return waits
+}
+
+// outwaits tells whether x waits for that, and has waited long enough: as long as
+// every member of its table does that has told it to.
+func (r *runner) outwaits(w *world, x uint8) bool {
+	if !w.nodes[x].waits() {
 		return false
 	}
 	for y, m := range w.nodes {

@@ -304,6 +304,12 @@ func (w *world) maySwitch(sc *scenario, x uint8) bool {
 		return w.cut
 	case hasHealed:
 		return w.healed
+	case wasOut:
+		for y, n := range w.nodes {
+			if y != int(x) && n.alive && n.at == 0 {
+				return false
+			}
+		}
 	}
 	return true
 }

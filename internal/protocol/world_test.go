@@ -156,6 +156,7 @@ func (r *runner) hash(w *world) uint64 {
 		o := &c.ops[i]
 		e.b = append(e.b, uint8(o.state)|o.client<<3|o.target<<5)
 		e.bit(o.partial)
+		e.u8(o.known)
 	}
 	for i := range c.sides {
 		s := &c.sides[i]
