@@ -21,7 +21,6 @@ type following struct {
 	w     [2]world
 	path  []uint64
 	round int // of sending again
-	late  int // calls whose deadline has passed
 }
 
 // mostRounds is how often what is unanswered is sent again.
@@ -166,7 +165,6 @@ func (r *runner) leadTime(w *world, f *following) (step, bool) {
 		n := w.nodes[x]
 		for id := uint8(1); n.alive && int(id) <= len(r.sc.kinds); id++ {
 			if c := writeCall(id); w.ops[id].state == waiting && (n.slot.hasCall(c) || n.clears.hasCall(c)) {
-				f.late++
 				return step{kind: deadline, x: x, y: id}, true
 			}
 		}
@@ -201,8 +199,7 @@ func (r *runner) unsettled(w *world) string {
 	return ""
 }
 
-// A way to rest is not found where there is none: without the rule that a
-// backup tells an owner of the term that it knows.
+// A way that does not come to rest is told from one that does.
 func TestFollowingFindsWhatIsStuck(t *testing.T) {
 	sc := scenarioNamed(t, "join, set", rules{})
 	r := newRunner(sc)
@@ -211,7 +208,7 @@ func TestFollowingFindsWhatIsStuck(t *testing.T) {
 	if why := r.settles(f, w, r.hash(w)); why != "" {
 		t.Fatalf("from the beginning: %s", why)
 	}
-	// B never answers: what comes to it is lost, again and again.
+	// B never answers.
 	sc.mute = inB
 	f.known = newVisited()
 	if why := r.settles(f, w, r.hash(w)); why != stuck {

@@ -80,14 +80,14 @@ func (r *runner) hastens(w *world, p *packet) bool {
 	switch {
 	case p.kind == anAnswer:
 		return r.hearsAtOnce(w, p.to, p.answer)
-	case p.kind != aMessage || p.msg.Kind != Cleared || w.lose > 0:
+	case p.kind != aMessage || p.msg.Kind != Cleared || w.lose > 0 || r.sc.cuts && !w.cut: // it may be lost
 		return false
 	}
 	// Where it comes twice, the second one does nothing: what it confirms is
 	// confirmed, or is another generation by then.
 	n, m, from := w.nodes[p.to], p.msg, member(p.from)
 	x := n.clears.open[m.Nonce]
-	if x == nil || !n.clears.confirms(m, x) || m.Wait > 0 || contains(x.first, from) && m.Prior > x.prior {
+	if x == nil || n.sh.Fenced || !n.clears.confirms(m, x) || contains(x.first, from) && m.Prior > x.prior {
 		return false
 	}
 	return !slices.ContainsFunc(m.Members, func(other Member) bool {

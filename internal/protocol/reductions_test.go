@@ -74,6 +74,54 @@ func checkAtOnce(t *testing.T, r *runner, w *world, p *packet, steps []step) {
 	}
 }
 
+// With and without what the search leaves out, nothing is wrong where nothing is,
+// and the same without each of some rules.
+func TestReductionsChangeNothing(t *testing.T) {
+	most, rule := 4_000, []string{"digest", "idle", "stop", "revAll", "revoke", "epoch", "confirm", "abort", "loadVer", "stranger", "keepOld", "drain", "loadDrop"}
+	if *searchFull {
+		most = 40_000
+		rule = nil
+		for _, n := range needed {
+			rule = append(rule, n.rule)
+		}
+	}
+	compared := 0
+	for _, sc := range scenarios(rules{}) {
+		less := search(sc, most, 1)
+		if !less.complete && less.why == "" {
+			continue
+		}
+		plain := scenarioNamed(t, sc.name, rules{})
+		plain.plain = true
+		all := search(plain, 20*most, 1)
+		if !all.complete && all.why == "" {
+			continue
+		}
+		compared++
+		if less.why != all.why {
+			t.Errorf("%s: %q, and with nothing left out %q", sc.name, less.why, all.why)
+		}
+		if less.count.quietHas == 0 && all.count.quietHas > 0 {
+			t.Errorf("%s: no world at rest has a value, with nothing left out %d have", sc.name, all.count.quietHas)
+		}
+	}
+	if compared < 20 {
+		t.Errorf("only %d scenarios were compared", compared)
+	}
+	for _, n := range needed {
+		if !slices.Contains(rule, n.rule) {
+			continue
+		}
+		for _, plain := range []bool{false, true} {
+			sc := scenarioNamed(t, n.scenario, allBut(n.rule))
+			sc.plain = plain
+			if res := search(sc, 20_000_000, 1); res.why == "" {
+				t.Errorf("without the rule %s nothing is wrong in %q (all: %v)", n.rule, n.scenario, plain)
+			}
+		}
+	}
+}
+
 // covers tells whether whatever is wrong in o, or after it, is wrong in w as well.
 func (w *world) covers(o *world) bool {
 	has := func(a, b uint8) bool { return b&^a == 0 }

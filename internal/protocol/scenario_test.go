@@ -9,10 +9,11 @@ import (
 // scenario is a small case: who is there, which tables each goes through, and
 // what may happen. Members are numbered from 0 (A); sets of them are bits.
 type scenario struct {
-	name string
-	tabs []tab
-	seq  [4][]int  // the tables that each member goes through
-	need [4][]need // what must be before it goes on from each
+	name  string
+	group string
+	tabs  []tab
+	seq   [4][]int  // the tables that each member goes through
+	need  [4][]need // what must be before it goes on from each
 
 	kinds   string // of the writes from 1 on: set, delete, clear, load
 	pre     bool   // write 1 is in place at the start
@@ -42,10 +43,13 @@ type scenario struct {
 	split     uint8 // members of the second side
 	cuts      bool  // and nothing passes between the two for a while
 	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
+	unfenced  bool  // who has too few answers serves all the same
+	unwaited  bool  // and nobody waits until it serves no longer
 	agree     bool  // clocks are equal at the start
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	plain     bool  // the search leaves nothing out (reduce_test.go)
+	still     bool  // worlds are not followed to their rest
 	slow      bool  // and nothing that is on its way comes at once
 	p2        bool  // an acknowledged Set must be readable in the end
 

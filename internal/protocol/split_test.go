@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"slices"
+	"strings"
+	"testing"
 	"time"
 )
 
@@ -102,7 +104,7 @@ func (r *runner) sever(w *world) {
 // so many members, itself included, answer it, or have answered and that counts.
 func (r *runner) standing(w *world, x uint8) bool {
 	sc := r.sc
-	if sc.fence == 0 {
+	if sc.fence == 0 || sc.unfenced {
 		return true
 	}
 	count := 0
@@ -161,7 +163,7 @@ func (sc *scenario) tableOf(x uint8, at int, barred bool) *Table {
 	}
 	c := *t
 	c.Barred, c.Lost = 0, -1
-	if barred {
+	if barred && !sc.unwaited {
 		c.Barred = now + later
 	}
 	for i := range at + 1 {
@@ -219,3 +221,20 @@ func (r *runner) outwaits(w *world, x uint8) bool {
 }
 
 func placeOf(at int) time.Duration { return now + time.Duration(2*at) }
+
+// Without the fence, and without waiting for those who may still serve, what the
+// fence promises does not hold.
+func TestFenceIsNeeded(t *testing.T) {
+	for what, leave := range map[string]func(*scenario){
+		"the fence": func(sc *scenario) { sc.unfenced = true },
+		"waiting":   func(sc *scenario) { sc.unwaited = true },
+	} {
+		for _, name := range []string{"fence, A suspected, set", "fence, A suspected, set+del, backup", "fence, A cut off, set, backup", "fence, A suspected, clear"} {
+			sc := scenarioNamed(t, name, rules{})
+			leave(sc)
+			if res := search(sc, 1_000_000, 1); !strings.HasPrefix(res.why, staleHit) {
+				t.Errorf("without %s, in %q after %d states: %q", what, name, res.states, res.why)
+			}
+		}
+	}
+}
