@@ -2,8 +2,9 @@ GO ?= go
 
 # What `make test` and `make search` leave out or go on for.
 SEARCH_TIMEOUT ?= 12h
-# 3 million states are about 4 GiB of memory, for each of two searches at a time.
-SEARCH_MAX ?= 3000000
+# One scenario is searched at a time, by two processors. 20 million states of it are
+# about 4 GiB of memory; all scenarios take about half an hour.
+SEARCH_MAX ?= 20000000
 COHERENCE_FOR ?= 60s
 SEEDS ?= 100
 # Virtual minutes of faults in each run of TestSim (0: as its seed says); real

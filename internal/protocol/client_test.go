@@ -1,9 +1,5 @@
 package protocol
 
-import "github.com/peercache/peercache/cache"
-
-func kindOf(k uint8) cache.Kind { return cache.Kind(k) }
-
 // op is a write as its caller knows it.
 type op struct {
 	state   opState

@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -227,10 +226,6 @@ func (r *runner) begin() *world {
 	}
 	r.finish(w)
 	return w
-}
-
-func (sc *scenario) hasBackups() bool {
-	return slices.ContainsFunc(sc.tabs, func(t tab) bool { return t.backups != 0 })
 }
 
 func firstOf(sc *scenario) uint8 {
