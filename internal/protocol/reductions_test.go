@@ -8,7 +8,7 @@ import (
 // What comes at once could not do more later: whatever else happens is possible
 // after it as well, and leads to a world that covers the other.
 func TestWhatComesAtOnceCovers(t *testing.T) {
-	most := 300
+	most := min(300, shortLimit/4)
 	if *searchFull {
 		most = 20_000
 	}
@@ -77,6 +77,9 @@ func checkAtOnce(t *testing.T, r *runner, w *world, p *packet, steps []step) {
 // With and without what the search leaves out, nothing is wrong where nothing is,
 // and the same without each of some rules.
 func TestReductionsChangeNothing(t *testing.T) {
+	if raced {
+		t.Skip("one goroutine at a time, and slow")
+	}
 	most, rule := 4_000, []string{"digest", "idle", "stop", "revAll", "revoke", "epoch", "confirm", "abort", "loadVer", "stranger", "keepOld", "drain", "loadDrop"}
 	if *searchFull {
 		most = 40_000

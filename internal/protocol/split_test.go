@@ -225,6 +225,9 @@ func placeOf(at int) time.Duration { return now + time.Duration(2*at) }
 // Without the fence, and without waiting for those who may still serve, what the
 // fence promises does not hold.
 func TestFenceIsNeeded(t *testing.T) {
+	if raced {
+		t.Skip("one goroutine at a time, and slow")
+	}
 	for what, leave := range map[string]func(*scenario){
 		"the fence": func(sc *scenario) { sc.unfenced = true },
 		"waiting":   func(sc *scenario) { sc.unwaited = true },
