@@ -24,9 +24,12 @@ const noEnd = time.Duration(math.MaxInt64)
 
 // handed is a write that a backup has refused, because the slot is lost. It is
 // in this node's copy, which is not granted yet, and so the next owner will
-// have it: then its caller is answered.
+// have it: then its caller is answered. Nobody else has it, so if it is evicted
+// here or expires before, the next owner may serve what it was to overwrite.
 type handed struct {
 	call     Call
+	ref      cache.Ref
+	version  uint64
 	deadline time.Duration
 }
 
@@ -166,7 +169,7 @@ func (s *Slot) hand(w *write, now time.Duration, out *Out) {
 		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
 		return
 	}
-	s.handed = append(s.handed, handed{w.call.Call, w.call.Deadline})
+	s.handed = append(s.handed, handed{w.call.Call, w.call.Ref, w.entry.Version, w.call.Deadline})
 	s.asking.start(now, s.sh.Resend)
 	s.hurryOwner(now, out)
 }
@@ -185,10 +188,15 @@ func (s *Slot) hurryOwner(now time.Duration, out *Out) {
 	s.asking.start(now, s.sh.Resend>>maxDoublings)
 }
 
-// answerHanded says that the slot is served with what this node's copy had.
+// answerHanded says that the slot is served with what this node's copy had. What
+// is still there was there all the while.
 func (s *Slot) answerHanded(out *Out) {
 	for _, h := range s.handed {
-		out.answer(Answer{Call: h.call, Status: Written})
+		a := Answer{Call: h.call, Status: Written}
+		if e, ok := s.sh.Memory.Peek(h.ref, cache.Owned); !ok || e.Version < h.version {
+			a.Status = Unavailable
+		}
+		out.answer(a)
 	}
 	s.handed = nil
 }

@@ -14,7 +14,7 @@ func TestNothingIsDueBefore(t *testing.T) {
 	for _, sc := range scenarios(rules{}) {
 		r := newRunner(sc)
 		for range 4 {
-			w := sc.begin()
+			w := r.begin()
 			for range 60 {
 				steps := slices.Clone(r.next(w))
 				if len(steps) == 0 {

@@ -15,6 +15,7 @@ import (
 type encoder struct {
 	b       []byte
 	members []Member
+	values  uint8 // those that came, or that calls ask for
 }
 
 func (e *encoder) sum() uint64 { return xxhash.Sum64(e.b) }
@@ -23,6 +24,16 @@ func (e *encoder) u8(v uint8) { e.b = append(e.b, v) }
 
 // num writes a number that is nearly always small.
 func (e *encoder) num(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
+
+func (e *encoder) u64(v uint64) { e.b = binary.LittleEndian.AppendUint64(e.b, v) }
+
+// call writes a call; that of a write stands for its value.
+func (e *encoder) call(c Call) {
+	if c&^0xff == callWrite {
+		e.values |= 1 << (c & 7)
+	}
+	e.num(uint64(c))
+}
 
 func (e *encoder) bit(v bool) {
 	if v {
@@ -69,6 +80,9 @@ func (e *encoder) digest(d cache.Digest) {
 func (e *encoder) value(v []byte) {
 	e.num(uint64(len(v)))
 	e.b = append(e.b, v...)
+	if len(v) == 1 && v[0] < 8 {
+		e.values |= 1 << v[0]
+	}
 }
 
 func (e *encoder) items(list []Item) {
@@ -116,7 +130,8 @@ func (e *encoder) slot(s *Slot) {
 	}
 	e.num(uint64(len(s.handed)))
 	for _, h := range s.handed {
-		e.num(uint64(h.call))
+		e.call(h.call)
+		e.num(h.version)
 	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)
@@ -131,7 +146,7 @@ func (e *encoder) slot(s *Slot) {
 			e.get(p.get)
 		} else {
 			e.u8(2)
-			e.num(uint64(p.write.Call))
+			e.call(p.write.Call)
 		}
 	}
 	e.bit(s.take != nil)
@@ -175,7 +190,7 @@ func (e *encoder) key(k *key) {
 }
 
 func (e *encoder) write(w *write) {
-	e.num(uint64(w.call.Call))
+	e.call(w.call.Call)
 	e.num(w.id)
 	e.bit(w.load)
 	e.bit(w.answer)
@@ -211,6 +226,7 @@ func (e *encoder) take(t *take) {
 	e.bit(t.held)
 	e.set(t.waiting)
 	e.bit(t.collecting)
+	e.bit(t.after > now)
 	e.set(t.fetching)
 	slices.SortFunc(t.haves, func(a, b having) int { return int(a.member) - int(b.member) })
 	e.num(uint64(len(t.haves)))
@@ -238,7 +254,7 @@ func (e *encoder) take(t *take) {
 }
 
 func (e *encoder) get(g *Get) {
-	e.num(uint64(g.Call))
+	e.call(g.Call)
 	e.num(uint64(g.From))
 	e.num(uint64(g.Near))
 	e.bit(g.Load)
@@ -267,12 +283,13 @@ func (e *encoder) message(m *Message) {
 		e.generation(g.Generation)
 	}
 	e.set(m.Members)
+	e.bit(m.Wait > 0)
 	e.bit(m.Content == nil)
 	e.items(m.Content)
 }
 
 func (e *encoder) answer(a *Answer) {
-	e.num(uint64(a.Call))
+	e.call(a.Call)
 	e.u8(uint8(a.Status))
 	e.bit(a.Lease)
 	e.bit(a.Loaded)
@@ -290,7 +307,7 @@ func (e *encoder) clears(c *Clears) {
 		if x == nil {
 			continue
 		}
-		e.num(uint64(x.call))
+		e.call(x.call)
 		e.num(number)
 		e.generation(x.gen)
 		e.num(x.prior)
@@ -298,6 +315,7 @@ func (e *encoder) clears(c *Clears) {
 		e.set(x.gone)
 		e.set(x.first)
 		e.set(x.wait)
+		e.bit(x.after > now)
 	}
 }
 

@@ -158,10 +158,14 @@ func (g *generations) set(x Generation) Generation {
 
 // logical is a Clock that counts. Physical time adds nothing to it: wall
 // clocks may be wrong.
-type logical struct{ last uint64 }
+// Where self is not 0 no two nodes make the same version.
+type logical struct{ last, self uint64 }
 
 func (c *logical) Next(floor uint64) uint64 {
 	c.last = max(c.last, floor) + 1
+	for c.self != 0 && c.last%4 != c.self%4 {
+		c.last++
+	}
 	return c.last
 }
 func (c *logical) Now() uint64            { return c.last }

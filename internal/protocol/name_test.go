@@ -16,6 +16,10 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": reads what it has"
 	case startGet:
 		return x + ": starts a read"
+	case sendGet:
+		return x + ": sends a read, and switches"
+	case sendNow:
+		return fmt.Sprintf("%s: sends %s %d, and switches", x, kindWord(r.sc.kinds[st.y-1]), st.y)
 	case startWrite:
 		return fmt.Sprintf("%s: starts %s %d", x, kindWord(r.sc.kinds[st.y-1]), st.y)
 	case sendOn:
@@ -48,13 +52,21 @@ func (r *runner) name(w *world, st step) string {
 	case expireIt:
 		return x + ": what it has expires"
 	case loadEnds:
-		return fmt.Sprintf("%s: load %d ends", x, w.nodes[st.x].loads[st.y].w)
+		return fmt.Sprintf("%s: load %d ends", x, w.sides[st.x].loads[st.y].w)
 	case deadline:
 		return fmt.Sprintf("%s: the deadline of %d passes", x, st.y)
 	case resend:
 		return x + ": sends again what is unanswered"
 	case proceed:
 		return x + ": goes on"
+	case cutApart:
+		return "the two sides are cut apart"
+	case heal:
+		return "the cut is over"
+	case barredEnds:
+		return x + ": its answers end for whom it took out"
+	case waitEnds:
+		return x + ": has waited for who was taken out"
 	case copyAhead:
 		return x + ": copies ahead from " + y
 	}

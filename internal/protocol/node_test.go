@@ -16,8 +16,8 @@ const (
 	never   = time.Duration(math.MaxInt64)
 )
 
-// node is a member with what is around its slot. It is not changed once it is
-// part of a world: a step works on a clone.
+// node is a member with its slot and what that stands on. It is not changed once
+// it is part of a world: a step works on a clone.
 type node struct {
 	sh     Shared
 	slot   Slot
@@ -27,31 +27,16 @@ type node struct {
 	clock  logical
 
 	alive  bool
-	at     uint8   // its place in its own order of tables
-	gone   uint8   // members that it has been told are gone
-	copied uint8   // copying ahead: 0 not begun, 1 asked, 2 over
-	lent   Term    // under which the near copy was lent
-	get    reading // the application's read under way
-	loads  [2]loading
-	again  uint8 // a deletion to be sent again: 1 idle, 2 sent
+	at     uint8 // its place in its own order of tables
+	lent   Term  // under which the near copy was lent
+	lentBy uint8 // and what that was known to (split_test.go)
 
-	hash  uint64
-	dirty bool
-}
-
-// reading is a read that asks the owner.
-type reading struct {
-	open         bool
-	call         Call
-	fill         Fill
-	target       uint8
-	stale, older uint8 // the oracle's sets when it began
-}
-
-// loading is a loader that runs.
-type loading struct {
-	id uint64 // 0: none
-	w  uint8  // the value that it has read; 0: it will fail
+	// Of one in a store:
+	id           uint32
+	hash         uint64
+	served, near uint8  // the value that a read finds without asking, as a set
+	values       uint8  // that it has, or is asked to write
+	wrong        string // what it has counted wrong
 }
 
 func newNode(id Member, limits Shared, sweeps bool) *node {
@@ -99,27 +84,19 @@ func (e *encoder) node(n *node) {
 		return
 	}
 	e.u8(1 + n.at)
+	e.num(uint64(n.sh.Self))
+	e.bit(n.slot.table != nil)
 	e.slot(&n.slot)
 	e.clears(&n.clears)
 	e.memory(&n.mem)
 	e.generation(n.gen.now)
 	e.num(n.clock.last)
-	e.u8(n.gone)
-	e.u8(n.copied)
 	if n.mem.has[cache.Near] {
 		e.term(n.lent)
+		e.u8(n.lentBy)
 	}
-	e.bit(n.get.open)
-	if n.get.open {
-		e.num(uint64(n.get.call))
-		e.u8(n.get.target)
-		e.u8(n.get.stale)
-		e.u8(n.get.older)
-		e.bit(n.get.fill.epoch == n.slot.epoch)
+	if n.sh.Fenced && n.slot.table != nil {
+		e.bit(n.slot.table.Barred > now)
+		e.num(uint64(n.slot.activated))
 	}
-	for _, l := range n.loads {
-		e.num(l.id)
-		e.u8(l.w)
-	}
-	e.u8(n.again)
 }

@@ -7,8 +7,8 @@ package protocol
 type oracle struct {
 	stale  uint8    // overwritten for certain
 	seen   uint8    // acknowledged, or returned by a read
-	before [8]uint8 // by write: what had been seen when it began
-	why    string   // what went wrong
+	before [5]uint8 // by write: what had been seen when it began
+	wrong  bool     // a read has returned what it must not
 }
 
 // begun notes that a write begins.
@@ -23,11 +23,19 @@ func (o *oracle) done(w uint8) {
 // read notes that a read returned w. Stale and older are the sets stale and
 // seen of the moment when it began.
 func (o *oracle) read(w, stale, older uint8) {
-	if stale>>w&1 == 1 {
-		o.why = staleHit
-	}
+	o.wrong = o.wrong || stale>>w&1 == 1
 	o.stale |= older&^(1<<w) | o.before[w]
 	o.seen |= 1 << w
+}
+
+// with returns what is known in o or in p.
+func (o oracle) with(p *oracle) oracle {
+	o.stale |= p.stale
+	o.seen |= p.seen
+	for w := range o.before {
+		o.before[w] |= p.before[w]
+	}
+	return o
 }
 
 const (
@@ -36,6 +44,7 @@ const (
 	stuck     = "the owner does not become active"
 	unheard   = "a call is never answered"
 	unbacked  = "a backup does not have the owner's copy"
+	restless  = "the cluster never comes to rest"
 	kept      = "a copy is never freed"
 	undeleted = "a deletion that was answered Partial is never done"
 )

@@ -141,11 +141,12 @@ func searchWithout(t *testing.T, recorded []recording) []recording {
 			continue
 		}
 		sc := scenarioNamed(t, n.scenario, allBut(n.rule))
+		sc.still = true // its way is to be recorded
 		wg.Add(1)
 		sem <- struct{}{}
 		go func() { // ends with its search
 			defer func() { <-sem; wg.Done() }()
-			res := search(sc, 20_000_000)
+			res := search(sc, 20_000_000, 1)
 			if res.why == "" {
 				t.Errorf("without the rule %s nothing is wrong in %d states of %q", n.rule, res.states, n.scenario)
 				return

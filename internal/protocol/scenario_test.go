@@ -2,17 +2,17 @@ package protocol
 
 import (
 	"fmt"
-	"slices"
 	"time"
 )
 
 // scenario is a small case: who is there, which tables each goes through, and
 // what may happen. Members are numbered from 0 (A); sets of them are bits.
 type scenario struct {
-	name string
-	tabs []tab
-	seq  [4][]int  // the tables that each member goes through
-	need [4][]need // what must be before it goes on from each
+	name  string
+	group string
+	tabs  []tab
+	seq   [4][]int  // the tables that each member goes through
+	need  [4][]need // what must be before it goes on from each
 
 	kinds   string // of the writes from 1 on: set, delete, clear, load
 	pre     bool   // write 1 is in place at the start
@@ -38,10 +38,19 @@ type scenario struct {
 	stage     uint8 // members that copy the slot ahead from the owner of table 0
 	strange   uint8 // who takes its slots again with its last table (rule stranger)
 	large     bool  // grants carry no contents
+	mute      uint8 // members whose messages are lost
+	split     uint8 // members of the second side
+	cuts      bool  // and nothing passes between the two for a while
+	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
+	unfenced  bool  // who has too few answers serves all the same
+	unwaited  bool  // and nobody waits until it serves no longer
+	agree     bool  // clocks are equal at the start
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
-	unshared  bool  // worlds do not share equal nodes
+	plain     bool  // the search leaves nothing out (reduce_test.go)
 	paced     bool  // takes and syncs begin later
+	still     bool  // worlds are not followed to their rest
+	slow      bool  // and nothing that is on its way comes at once
 	p2        bool  // an acknowledged Set must be readable in the end
 
 	off    rules
@@ -68,6 +77,9 @@ const (
 	bothCrashed
 	hasRestarted
 	hasLeft
+	hasCut
+	hasHealed
+	wasOut // of the tables of all others
 )
 
 const (
@@ -123,6 +135,7 @@ func (sc *scenario) limits() Shared {
 	if sc.max > 0 {
 		sh.MaxParked, sh.MaxQueued, sh.MaxLeases = sc.max, sc.max, sc.max
 	}
+	sh.Fenced = sc.fence > 0
 	if sc.large {
 		sh.GrantBytes = 0
 	}
@@ -141,57 +154,61 @@ func (sc *scenario) near() time.Duration {
 // begin returns the world at the start: the first tables settled, the first
 // write and near copies in place, what was lent before long over, and the
 // joiners on their way.
-func (sc *scenario) begin() *world {
-	r := newRunner(sc)
-	w := &world{
+func (r *runner) begin() *world {
+	sc := r.sc
+	w := &world{core: core{
 		gets: sc.gets, evict: sc.evict, floors: sc.floors, expire: sc.expire, retry: sc.retry,
 		deadlines: sc.deadlines, lose: sc.lose, dup: sc.dup,
-	}
+		lostOne: sc.split != 0,
+	}}
 	for x := range w.nodes {
 		w.nodes[x] = nobody
 		if len(sc.seq[x]) > 0 && int(sc.restart) != x+1 {
-			w.nodes[x] = newNode(member(uint8(x)), sc.limits(), sc.sweeps)
+			n := newNode(member(uint8(x)), sc.limits(), sc.sweeps)
+			if sc.split != 0 {
+				n.clock.self = uint64(n.sh.Self)
+			}
+			w.nodes[x] = r.settle(n)
 		}
 	}
-	setup := func(x uint8, f func(n *node, out *Out)) {
-		w = r.change(w, func(nw *world) {
-			n := nw.mut(x)
-			f(n, &r.out)
+	setup := func(x uint8, f func(n *node)) {
+		r.local(w, x, atOnce, 0, func(n *node) {
+			f(n)
 			n.slot.Proceed(now, &r.out)
-			r.act(nw, x)
 		})
-		for len(w.packets) > 0 {
+		for r.finish(w); len(w.packets) > 0; {
 			w = r.apply(w, step{kind: deliver, p: w.packets[0]})
 		}
 	}
-	switchTo := func(x uint8) func(n *node, out *Out) {
-		return func(n *node, out *Out) {
-			t := sc.tables[sc.seq[x][0]]
-			n.slot.Switch(t, false, now, out)
-			n.clears.Switch(t, out)
+	joins := func(x uint8) bool { return !w.nodes[x].alive || sc.joiner>>x&1 == 1 }
+	for x := range uint8(4) {
+		if !joins(x) {
+			setup(x, r.firstTable(x))
 		}
 	}
 	for x := range uint8(4) {
-		if w.nodes[x].alive && sc.joiner>>x&1 == 0 {
-			setup(x, switchTo(x))
+		if !joins(x) {
+			setup(x, func(n *node) { n.slot.revokeAll = 0 })
 		}
-	}
-	for x := range uint8(4) {
-		if !w.nodes[x].alive || sc.joiner>>x&1 == 1 {
-			continue
-		}
-		setup(x, func(n *node, _ *Out) { n.slot.revokeAll = 0 })
 	}
 	owner := sc.tabs[sc.seq[firstOf(sc)][0]].owner
 	if sc.pre {
 		w.begun(1)
 		w.ops[1] = op{state: waiting, client: owner, target: owner}
-		setup(owner, func(n *node, out *Out) {
-			n.slot.Write(WriteCall{Call: writeCall(1), Ref: ref, Value: values[1], Deadline: never}, now, out)
+		setup(owner, func(n *node) {
+			n.slot.Write(WriteCall{Call: writeCall(1), Ref: ref, Value: values[1], Deadline: never}, now, &r.out)
 		})
 		if w.ops[1].state != acked {
 			panic(fmt.Sprintf("%s: the first write is not in place", sc.name))
 		}
+	}
+	for x := range uint8(4) {
+		if sc.agree && w.nodes[x].alive {
+			setup(x, func(n *node) { n.clock.Observe(w.nodes[owner].clock.last) })
+		}
+	}
+	if sc.split&sc.tabs[0].backups != 0 { // both have what was before
+		w.know[0], w.know[1] = w.know[0].with(&w.know[1]), w.know[1].with(&w.know[0])
 	}
 	for x := range uint8(4) {
 		if sc.nearPre>>x&1 == 1 {
@@ -208,18 +225,12 @@ func (sc *scenario) begin() *world {
 		}
 	}
 	for x := range uint8(4) {
-		if sc.joiner>>x&1 == 1 && w.nodes[x].alive {
-			w = r.change(w, func(nw *world) {
-				switchTo(x)(nw.mut(x), &r.out)
-				r.act(nw, x)
-			})
+		if w.nodes[x].alive && joins(x) {
+			r.local(w, x, atOnce, 0, r.firstTable(x))
 		}
 	}
+	r.finish(w)
 	return w
-}
-
-func (sc *scenario) hasBackups() bool {
-	return slices.ContainsFunc(sc.tabs, func(t tab) bool { return t.backups != 0 })
 }
 
 func firstOf(sc *scenario) uint8 {

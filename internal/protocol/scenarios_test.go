@@ -1,15 +1,35 @@
 package protocol
 
+// groups are what the scenarios are about.
+var groups = []struct {
+	name  string
+	cases func() []scenario
+}{
+	{"nobody comes or goes", stableCases},
+	{"joins", joinCases},
+	{"leaves, owners that change", moveCases},
+	{"loads", loadCases},
+	{"crashes and restarts", crashCases},
+	{"evictions", evictCases},
+	{"copying ahead", copyCases},
+	{"messages lost or twice, deadlines, full queues", troubleCases},
+	{"nodes that began alone", soloCases},
+	{"backups", backupCases},
+	{"backups and crashes", backupCrashCases},
+	{"splits, false suspicion", splitCases},
+	{"the fence", fenceCases},
+	{"begun later", pacedCases},
+}
+
 // scenarios lists the small cases that are searched. Those of the first search,
 // over a model of the rules, have the name that they have there.
 func scenarios(off rules) []*scenario {
 	var list []*scenario
-	for _, part := range [][]scenario{stableCases(), joinCases(), moveCases(), loadCases(), crashCases(), evictCases(), copyCases(), troubleCases(), soloCases(), backupCases(), backupCrashCases(), pacedCases()} {
-		for i := range part {
-			sc := &part[i]
-			sc.off = off
+	for _, g := range groups {
+		for _, sc := range g.cases() {
+			sc.group, sc.off = g.name, off
 			sc.prepare()
-			list = append(list, sc)
+			list = append(list, &sc)
 		}
 	}
 	return list

@@ -3,21 +3,52 @@ package protocol
 import "slices"
 
 // world is a state of the search: the nodes, what is on its way between them,
-// and what callers know. A world is never changed; a step makes another, which
-// shares what the step did not touch.
+// and what callers know. Nodes and packets are those of a store, and never
+// changed; a step makes another world.
 type world struct {
-	oracle
+	core
 	nodes   [4]*node
 	packets []*packet // sorted by hash
-	ops     [8]op
+	why     string    // what is wrong
+}
+
+// core is what a world has besides nodes and packets. There is no pointer in it.
+type core struct {
+	know  oracles
+	ops   [5]op
+	sides [4]side
 
 	gets, evict, floors, expire, retry, deadlines, lose, dup uint8 // left to be used
 
 	crashed, crashed2, restarted, left, lostOne bool
+	cut, healed                                 bool
+	switching                                   uint8 // member+1 that has to switch next
 }
 
-// nobody is where no member is, yet or any longer.
-var nobody = &node{hash: 1}
+// side is what the node around the protocol knows, at one member.
+type side struct {
+	gone   uint8   // members that it has been told are gone
+	copied uint8   // copying ahead: 0 not begun, 1 asked, 2 over
+	again  uint8   // a deletion to be sent again: 1 idle, 2 sent
+	barred bool    // whom it has taken out may still count on its answers
+	get    reading // the application's read under way
+	loads  [2]loading
+}
+
+// reading is a read that asks the owner.
+type reading struct {
+	open         bool
+	fresh        bool // nothing was revoked since, and no table came
+	target       uint8
+	healed       bool     // it began after the sides were one again
+	stale, older [2]uint8 // the oracles' sets when it began
+}
+
+// loading is a loader that runs.
+type loading struct {
+	id uint32 // 0: none
+	w  uint8  // the value that it has read; 0: it will fail
+}
 
 // packet is something on its way. It is never changed.
 type packet struct {
@@ -27,12 +58,16 @@ type packet struct {
 	get      *Get
 	w        uint8 // the write that is asked for
 	answer   *Answer
-	lent     Term // the owner's term, where the answer is a lease
+	lent     Term  // the owner's term, where the answer is a lease
+	known    uint8 // to whom the answer is known (split_test.go)
 	items    []Item
 	drop     bool   // fetched: what is staged is not at the giver
 	nonce    uint64 // of the fetch
 	all      bool
-	hash     uint64
+
+	id     uint32 // in its store
+	hash   uint64
+	values uint8 // that it has, or asks for
 }
 
 type packetKind uint8
@@ -49,46 +84,6 @@ const (
 	aFetched
 )
 
-// runner makes steps. It is for one goroutine.
-type runner struct {
-	sc    *scenario
-	out   Out
-	enc   encoder
-	steps []step
-	count counts
-	nodes [4]shared[node] // by member, of which the hash says nothing
-	sent  shared[packet]
-}
-
-// shared has what was made for the worlds of this depth and of the one before,
-// by hash, so that those which have equal nodes or packets have the same.
-type shared[T any] struct{ made, before map[uint64]*T }
-
-// one returns what is to stand for x.
-func (s *shared[T]) one(hash uint64, x *T) *T {
-	if s.made == nil {
-		return x // nobody has asked for it
-	}
-	if old := s.made[hash]; old != nil {
-		return old
-	}
-	if old := s.before[hash]; old != nil {
-		x = old
-	}
-	s.made[hash] = x
-	return x
-}
-
-// share begins to share for the next depth.
-func (r *runner) share() {
-	for x := range r.nodes {
-		r.nodes[x].deeper()
-	}
-	r.sent.deeper()
-}
-
-func (s *shared[T]) deeper() { s.made, s.before = make(map[uint64]*T), s.made }
-
 // counts tell that a search was not in vain.
 type counts struct {
 	hits      int // reads that found something
@@ -97,52 +92,45 @@ type counts struct {
 	takes     int // slots that became active
 	quiet     int // worlds where nothing is left to do
 	quietHas  int // of them, where the owner has a value
+	settled   int // worlds that were followed to their rest
 }
 
-func newRunner(sc *scenario) *runner { return &runner{sc: sc} }
-
-// mut returns a node for changing.
-func (w *world) mut(x uint8) *node {
-	if n := w.nodes[x]; n.dirty {
-		return n
-	}
-	n := w.nodes[x].clone()
-	n.dirty = true
-	w.nodes[x] = n
-	return n
+func (c *counts) add(x *counts) {
+	c.hits += x.hits
+	c.old += x.old
+	c.discarded += x.discarded
+	c.takes += x.takes
+	c.quiet += x.quiet
+	c.quietHas += x.quietHas
+	c.settled += x.settled
 }
 
-// change returns the world after f.
-func (r *runner) change(w *world, f func(nw *world)) *world {
-	nw := *w
-	nw.packets = slices.Clone(w.packets)
-	r.out.Reset()
-	f(&nw)
-	r.finish(&nw)
-	return &nw
-}
-
+// finish brings a world that a step has made into its form.
 func (r *runner) finish(w *world) {
-	w.packets = slices.DeleteFunc(w.packets, func(p *packet) bool { return r.moot(w, p) })
-	slices.SortFunc(w.packets, func(a, b *packet) int {
-		if a.hash < b.hash {
-			return -1
-		}
-		if a.hash > b.hash {
-			return 1
-		}
-		return 0
-	})
-	for x, n := range w.nodes {
-		if n.dirty {
-			n.dirty = false
-			r.enc.b = r.enc.b[:0]
-			r.enc.node(n)
-			n.hash = r.enc.sum()
-			w.nodes[x] = r.nodes[x].one(n.hash, n)
+	r.dropMoot(w)
+	if r.reduces() && !r.sc.slow {
+		r.hasten(w)
+	}
+	kept := w.packets
+	for i := 1; i < len(kept); i++ { // few, and nearly sorted
+		for j := i; j > 0 && kept[j].hash < kept[j-1].hash; j-- {
+			kept[j], kept[j-1] = kept[j-1], kept[j]
 		}
 	}
-	w.check()
+	if r.reduces() {
+		r.readAll(w)
+	}
+	r.check(w)
+}
+
+func (r *runner) dropMoot(w *world) {
+	kept := w.packets[:0]
+	for _, p := range w.packets {
+		if !r.moot(w, p) {
+			kept = append(kept, p)
+		}
+	}
+	w.packets = kept
 }
 
 // hash stands for the whole world.
@@ -150,49 +138,56 @@ func (r *runner) hash(w *world) uint64 {
 	e := &r.enc
 	e.b = e.b[:0]
 	for _, n := range w.nodes {
-		e.num(n.hash)
+		e.u64(n.hash)
 	}
 	for _, p := range w.packets {
-		e.num(p.hash)
+		e.u64(p.hash)
 	}
-	e.b = append(e.b, w.stale, w.seen, w.gets, w.evict, w.floors, w.expire, w.retry, w.deadlines, w.lose, w.dup)
-	e.b = append(e.b, w.before[:]...)
-	for i := range w.ops {
-		o := &w.ops[i]
+	c := w.core
+	if r.reduces() {
+		r.forget(w, &c)
+	}
+	e.b = append(e.b, c.gets, c.evict, c.floors, c.expire, c.retry, c.deadlines, c.lose, c.dup, c.switching)
+	for k := range c.know {
+		e.b = append(e.b, c.know[k].stale, c.know[k].seen)
+		e.b = append(e.b, c.know[k].before[:]...)
+	}
+	for i := range c.ops {
+		o := &c.ops[i]
 		e.b = append(e.b, uint8(o.state)|o.client<<3|o.target<<5)
 		e.bit(o.partial)
+		e.u8(o.known)
 	}
-	e.bit(w.crashed)
-	e.bit(w.crashed2)
-	e.bit(w.restarted)
-	e.bit(w.left)
-	e.bit(w.lostOne)
+	for i := range c.sides {
+		s := &c.sides[i]
+		e.b = append(e.b, s.gone, s.copied, s.again)
+		e.bit(s.barred)
+		e.bit(s.get.open)
+		if s.get.open {
+			e.bit(s.get.fresh)
+			e.bit(s.get.healed)
+			e.b = append(e.b, s.get.target, s.get.stale[0], s.get.older[0], s.get.stale[1], s.get.older[1])
+		}
+		for _, l := range s.loads {
+			e.num(uint64(l.id))
+			e.u8(l.w)
+		}
+	}
+	e.bit(c.crashed)
+	e.bit(c.crashed2)
+	e.bit(c.restarted)
+	e.bit(c.left)
+	e.bit(c.lostOne)
+	e.bit(c.cut)
+	e.bit(c.healed)
 	return max(e.sum(), 1)
 }
 
 // send puts something on its way, unless nobody is there.
 func (r *runner) send(w *world, p packet) {
-	if !w.nodes[p.to].alive {
-		return
+	if r.reaches(w, p.from, p.to) {
+		w.packets = append(w.packets, r.packet(p))
 	}
-	e := &r.enc
-	e.b = append(e.b[:0], p.from, p.to, uint8(p.kind), p.w)
-	if p.msg != nil {
-		e.message(p.msg)
-	}
-	if p.get != nil {
-		e.get(p.get)
-	}
-	if p.answer != nil {
-		e.answer(p.answer)
-		e.term(p.lent)
-	}
-	e.items(p.items)
-	e.bit(p.drop)
-	e.num(p.nonce)
-	e.bit(p.all)
-	p.hash = e.sum()
-	w.packets = append(w.packets, r.sent.one(p.hash, &p))
 }
 
 // moot tells whether a packet can have no effect any longer.
@@ -231,7 +226,7 @@ func (r *runner) moot(w *world, p *packet) bool {
 			s := w.ops[call&0xff].state
 			return s != waiting && s != idle
 		case callGet:
-			return !n.get.open || n.get.call != call
+			return !w.sides[p.to].get.open || call != w.getCall(p.to)
 		}
 	case aFetch:
 		return !w.nodes[p.from].slot.fetches(p.nonce)
@@ -252,54 +247,21 @@ func (r *runner) toCome(n *node, x uint8, digest uint64, skip int) bool {
 	return false
 }
 
-// act does what a node asks for, as the node around the protocol does.
-func (r *runner) act(w *world, x uint8) {
-	n := w.nodes[x]
-	messages, answers, loads, fetches := r.out.Messages, r.out.Answers, r.out.Loads, r.out.Fetches
-	again := len(r.out.Again) > 0
-	for i := range messages {
-		m := messages[i].Message
-		if len(m.Content) == 0 {
-			m.Content = nil // as it arrives
-		}
-		r.send(w, packet{from: x, to: index(messages[i].To), kind: aMessage, msg: &m})
-	}
-	for _, l := range loads {
-		r.beginLoad(w, n, l.ID)
-	}
-	for _, f := range fetches {
-		r.send(w, packet{from: x, to: index(f.From), kind: aFetch, nonce: f.Nonce, all: f.All, items: staged(n)})
-	}
-	if again && n.again == 0 {
-		n.again = 1
-	}
-	for i := range answers {
-		r.answered(w, x, &answers[i])
-	}
-	r.out.Reset()
-}
-
-// staged lists what is staged, as a fetch names it.
-func staged(n *node) []Item {
-	var list []Item
-	for _, it := range n.mem.AppendSlot(nil, 0, 1<<2) {
-		list = append(list, itemOf(it, now))
-	}
-	return list
-}
-
 // check looks whether a read that begins now and needs to ask nobody would be
 // wrong.
-func (w *world) check() {
+func (r *runner) check(w *world) {
 	if w.why != "" {
 		return
 	}
-	for _, n := range w.nodes {
-		if why := n.slot.miscounts(); why != "" && n.alive {
-			w.why = why
+	for i, n := range w.nodes {
+		x := uint8(i)
+		if n.wrong != "" {
+			w.why = n.wrong
 		}
-		for kind := range uint8(2) {
-			if v, ok := n.readable(kindOf(kind)); ok && w.stale>>v&1 == 1 {
+		served, near := r.reads(w, x)
+		for k := range w.know {
+			stale := w.know[k].stale
+			if w.know[k].wrong || served&stale != 0 && r.sc.sides(n, x)>>k&1 == 1 || near&stale != 0 && r.nearSides(w, x)>>k&1 == 1 {
 				w.why = staleHit
 			}
 		}
@@ -337,4 +299,11 @@ func (s *Slot) miscounts() string {
 // fetches tells whether the slot still waits for what it fetches under nonce.
 func (s *Slot) fetches(nonce uint64) bool {
 	return s.take != nil && s.take.nonce == nonce || s.filling != nil && s.filling.Nonce == nonce
+}
+
+// onTheWay tells whether an answer of x to a call is on its way.
+func (w *world) onTheWay(x uint8, c Call) bool {
+	return slices.ContainsFunc(w.packets, func(p *packet) bool {
+		return p.kind == anAnswer && p.from == x && p.answer.Call == c
+	})
 }
