@@ -86,7 +86,7 @@ type Hit struct {
 }
 
 // Digest stands for the live entries that a slot has of some kinds: keys and
-// versions, tombstones included. Slots whose digests are equal have the same.
+// versions, and which are tombstones. Slots whose digests are equal have the same.
 type Digest struct {
 	Count uint32
 	Sum   uint64

@@ -87,7 +87,7 @@ func checkShard(t *testing.T, sh *shard) {
 					t.Fatalf("%s %v is not in the LRU", kind, r.ref())
 				}
 				here++
-				sum += mark(r.hash, r.version)
+				sum += mark(r.hash, r.version, r.tombstone())
 				kindBytes += r.cost()
 				if r.tombstone() {
 					tombstones++

@@ -467,7 +467,7 @@ func compareSlot(t *testing.T, s *Store, m *model, slot int, kinds Kinds) {
 	for _, x := range m.slot(slot, kinds) {
 		want = append(want, itemLine(x.ref, &x.e))
 		digest.Count++
-		digest.Sum += mark(x.ref.Hash, x.e.Version)
+		digest.Sum += mark(x.ref.Hash, x.e.Version, x.e.Tombstone)
 	}
 	slices.SortFunc(got, cmp.Compare)
 	slices.SortFunc(want, cmp.Compare)

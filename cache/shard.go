@@ -163,7 +163,7 @@ func (s *shard) count(r *record) {
 	}
 	l := &sl.lists[r.kind()]
 	l.count++
-	l.sum += mark(r.hash, r.version)
+	l.sum += mark(r.hash, r.version, r.tombstone())
 	sl.due = min(sl.due, r.until())
 }
 
@@ -176,5 +176,5 @@ func (s *shard) discount(r *record) {
 		s.tombstones--
 	}
 	l.count--
-	l.sum -= mark(r.hash, r.version)
+	l.sum -= mark(r.hash, r.version, r.tombstone())
 }

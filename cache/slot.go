@@ -21,8 +21,14 @@ type list struct {
 	sum   uint64
 }
 
-// mark stands for an entry in the sum of a digest.
-func mark(hash, version uint64) uint64 { return mix(hash ^ mix(version^0x9e3779b97f4a7c15)) }
+// mark stands for an entry in the sum of a digest. A tombstone may have the version of
+// the entry whose place it has taken.
+func mark(hash, version uint64, tombstone bool) uint64 {
+	if tombstone {
+		version = ^version
+	}
+	return mix(hash ^ mix(version^0x9e3779b97f4a7c15))
+}
 
 // mix spreads every bit over all others: MurmurHash3's 64-bit finalizer.
 func mix(h uint64) uint64 {

@@ -249,6 +249,15 @@ type have struct {
 	hash, version uint64
 }
 
+// haveOf names an entry. A tombstone may have the version of the entry whose place it
+// has taken.
+func haveOf(ref cache.Ref, version uint64, tombstone bool) have {
+	if tombstone {
+		version = ^version
+	}
+	return have{ref.Hash, version}
+}
+
 func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted bool, err error) {
 	staged := make(map[have]cache.Ref)
 	var haves []byte
@@ -258,7 +267,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		items := n.store.AppendSlot(nil, f.Slot, cache.StagedOnly)
 		p.mu.Unlock()
 		for i := range items {
-			h := have{items[i].Ref.Hash, items[i].Entry.Version}
+			h := haveOf(items[i].Ref, items[i].Entry.Version, items[i].Entry.Tombstone)
 			staged[h] = items[i].Ref
 			haves = binary.BigEndian.AppendUint64(haves, h.hash)
 			haves = binary.BigEndian.AppendUint64(haves, h.version)
@@ -319,7 +328,7 @@ func (n *Node) onFetch(w *carrier, body []byte) error {
 	}
 	items := n.content(w, slot, 0)
 	items = slices.DeleteFunc(items, func(it protocol.Item) bool {
-		h := have{it.Ref.Hash, it.Version}
+		h := haveOf(it.Ref, it.Version, it.Tombstone)
 		same := haves[h]
 		delete(haves, h)
 		return same

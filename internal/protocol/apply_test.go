@@ -383,7 +383,7 @@ func (r *runner) deliver(w *world, p *packet) {
 				if p.all {
 					break
 				}
-				if len(items) > 0 && items[0].Version == have.Version {
+				if len(items) > 0 && items[0].Version == have.Version && items[0].Tombstone == have.Tombstone {
 					reply.items = nil
 				} else {
 					reply.drop = true

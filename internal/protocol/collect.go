@@ -30,6 +30,7 @@ func (s *Slot) collect(now time.Duration, out *Out) bool {
 		return false
 	}
 	mem.DropSlot(s.num, cache.StagedOnly)
+	t.floor = mem.Floor(s.num)
 	s.dropBelowFloors(now)
 	for i := range t.grants {
 		g := &t.grants[i]
@@ -118,9 +119,13 @@ func (s *Slot) dropStaged(gone []cache.Ref) {
 // merge takes over items of a giver, by version. Between two lineages, what is
 // not above the other's floor may have been deleted or overwritten there by
 // something that is no longer known; and what one has cleared, and written since,
-// may be older than what the other had written.
+// may be older than what the other had written. That floor holds as well for what
+// was evicted here, or did not fit, while they were merged.
 func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	floor, apart := s.take.foreignFloor(g.term), s.take.apart(g.term)
+	if raised := s.sh.Memory.Floor(s.num); apart && raised > s.take.floor {
+		floor = max(floor, raised)
+	}
 	for i := range items {
 		it := &items[i]
 		if it.Version <= floor || apart && s.cleared(it) {

@@ -85,7 +85,10 @@ func (m *memory) Digest(_ int, kinds cache.Kinds) cache.Digest {
 	for k := range m.has {
 		if kinds>>k&1 == 1 && m.has[k] {
 			d.Count++
-			d.Sum += m.entries[k].Version
+			d.Sum += 2 * m.entries[k].Version
+			if m.entries[k].Tombstone {
+				d.Sum++
+			}
 		}
 	}
 	return d

@@ -21,6 +21,7 @@ type take struct {
 	collecting bool
 	fetching   []Member // whose content is still to come
 	haves      []having // what each of the backups has, or has staged
+	floor      uint64   // this node's, as collecting began
 }
 
 // having is what a member has of a slot.

@@ -1,0 +1,66 @@
+package protocol
+
+import "testing"
+
+// A write that its backup has refused, since the slot is lost, is in the old owner's
+// copy alone. If it is evicted there before the new owner has it, the value that it
+// was to overwrite is served again, and so it must not be acknowledged.
+func TestHandedWriteIsEvicted(t *testing.T) {
+	wantWell(t, "eviction, A->C->B, backup",
+		"A: starts set 2",
+		"B: switches to table 1 (ABC, owner C, backups A)",
+		"C: switches to table 1 (ABC, owner C, backups A)",
+		"B <- replicate 6 from A with 2 v2",
+		"A <- replicated 6 from B",
+		"B <- take 1 from C",
+		"C <- grant 1 from B with 1 v1",
+		"A: switches to table 1 (ABC, owner C, backups A)",
+		"A: evicts what it has",
+		"A <- take 1 from C",
+		"C <- grant 1 from A",
+		"A <- sync 2 from C with 1 v1",
+		"C <- synced 2 from A",
+		"A <- done 0 from C",
+	)
+}
+
+// While copies of two lineages are merged, the tombstone of one may be evicted before
+// the contents of the other have come. What it deleted does not come back.
+func TestTombstoneIsEvictedWhileMerging(t *testing.T) {
+	wantWell(t, "split A from B and C, del, evict, backup",
+		"the two sides are cut apart",
+		"B: switches to table 2 (BC, owner B, backups C)",
+		"C: switches to table 2 (BC, owner B, backups C)",
+		"the cut is over",
+		"C <- take 1 from B",
+		"B <- grant 1 from C",
+		"B: switches to table 3 (ABC, owner C, backups B)",
+		"C <- sync 2 from B with 1 v1",
+		"C: switches to table 3 (ABC, owner C, backups B)",
+		"A: switches to table 1 (A, owner A)",
+		"A: starts delete 2",
+		"C: evicts what it has",
+		"B <- take 1 from C",
+		"A: switches to table 3 (ABC, owner C, backups B)",
+		"C <- grant 1 from B",
+		"A <- take 1 from C",
+		"C <- grant 1 from A with tombstone v5",
+		"C: evicts what it has",
+		"B <- fetch for C",
+		"C <- fetched from B 1 v1",
+		"B <- sync 2 from C with tombstone v1",
+		"C <- synced 2 from B",
+	)
+}
+
+// wantWell follows a trace that went wrong once.
+func wantWell(t *testing.T, scenario string, trace ...string) {
+	t.Helper()
+	steps, why := replay(scenarioNamed(t, scenario, rules{}), trace)
+	if steps != len(trace) {
+		t.Fatalf("%d of %d steps are possible", steps, len(trace))
+	}
+	if why != "" {
+		t.Error(why)
+	}
+}
