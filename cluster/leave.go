@@ -17,14 +17,14 @@ import (
 // closed then, or about to be: Close waits until it is. Leave may be called once
 // or many times, from anywhere; the first call's ctx is what the node has.
 func (n *Node) Leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, leaveFor)
+	defer cancel()
 	n.leaveOnce.Do(func() {
 		go func() { // ends with Close, some seconds after ctx at most unless a Load does not end
 			defer close(n.leftDone)
 			n.leaveErr = n.leave(ctx)
 		}()
 	})
-	ctx, cancel := context.WithTimeout(ctx, leaveFor)
-	defer cancel()
 	select {
 	case <-n.leftDone:
 		return n.leaveErr
@@ -55,7 +55,7 @@ func handoverTime(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 func (n *Node) leave(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, leaveFor)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(n.ctx, cancel)
 	defer stop()

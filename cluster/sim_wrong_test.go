@@ -27,7 +27,7 @@ var wrongSeeds = [faultCount][]uint64{
 	sameNumbers:     {3},
 	cutsGrant:       {4},
 	repeatsGrant:    {34, 7},
-	doneEarly:       {5, 8},
+	doneEarly:       {216},
 	leavesEarly:     {18},
 	noStrangers:     {14, 7},
 	sameID:          {4},

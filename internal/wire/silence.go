@@ -16,15 +16,25 @@ import (
 // connection ends. That is MaxSilence after the last byte, and up to a quarter
 // more.
 //
-// Quarters are counted, not time: a process that was stopped, or had no
-// processor, finds what came meanwhile before it takes its peer for silent. And
-// a quarter counts only if this side has listened all the time, and if the
-// keep-alive has left: behind much that a slow way takes bit by bit it waits
-// like any frame.
+// Quarters are counted, not time, and one counts only
+//
+//   - if this side has listened all the time, and not worked in the handler;
+//   - if the keep-alive has left: behind much that a slow way takes bit by bit it
+//     waits like any frame;
+//   - if it was no longer than it should be. A process that was stopped finds what
+//     came meanwhile before it takes its peer for silent, and where there is no
+//     processor for the one there may be none for the other. This is believed for
+//     so long only.
 
-// quarters of MaxSilence without a byte are its end. In the first of them nothing
-// need have been asked yet.
-const quarters = 4
+const (
+	// quarters of MaxSilence without a byte are its end. In the first of them
+	// nothing need have been asked yet.
+	quarters = 4
+	// busyFor is how many times MaxSilence want of processors may excuse.
+	busyFor = 5
+	// lateBy is what part of a quarter more says that there is such a want.
+	lateBy = 8
+)
 
 // ear is what a connection is read through. It notes when something has come.
 type ear struct {
@@ -45,43 +55,47 @@ func (e *ear) Read(b []byte) (int, error) {
 // connection.
 func (c *Conn) listen() {
 	defer c.running.Done()
-	t := time.NewTimer(c.set.MaxSilence / quarters)
+	quarter := c.set.MaxSilence / quarters
+	t := time.NewTimer(quarter)
 	defer t.Stop()
 	var s silence
-	for {
+	for begin := time.Now(); ; begin = time.Now() {
 		select {
 		case <-c.done:
 			return
 		case <-t.C:
 		}
-		switch turns := c.ear.turns.Load(); {
-		case turns != s.turns || turns%2 == 0:
+		late := time.Since(begin) > quarter+quarter/lateBy
+		if turns := c.ear.turns.Load(); turns != s.turns || turns%2 == 0 {
 			s = silence{turns: turns}
-		case c.deepens(&s) && s.quarters == quarters:
+		} else if c.deepens(&s, late); s.quarters >= quarters {
 			c.end(ErrSilent)
 			return
 		}
-		t.Reset(c.set.MaxSilence / quarters)
+		t.Reset(quarter)
 	}
 }
 
 // silence is how long nothing has come.
 type silence struct {
 	turns    uint64 // the ear's, since when
-	quarters int
+	quarters int    // that count
+	all      int    // and those that do not
 	asked    uint64 // where the keep-alive ends among all bytes of the connection; 0: there is none yet
 	left     uint64 // how many have left
 }
 
-// deepens counts a quarter in which nothing has come, if it is the peer's fault.
-func (c *Conn) deepens(s *silence) bool {
+// deepens counts a quarter in which nothing has come, if it is the peer's fault, and
+// asks for a sign.
+func (c *Conn) deepens(s *silence, late bool) {
+	s.all++
 	c.mu.Lock()
 	left := c.added - uint64(c.queued)
 	c.mu.Unlock()
 	moved := left != s.left
 	s.left = left
 	if moved && left < s.asked {
-		return false
+		return
 	}
 	if s.asked == 0 {
 		if c.put(0, typeKeepAlive, 0, nil) == nil {
@@ -89,11 +103,12 @@ func (c *Conn) deepens(s *silence) bool {
 			s.asked = c.added
 			c.mu.Unlock()
 		} else if moved {
-			return false // there is no room for it yet, but there will be
+			return // there is no room for it yet, but there will be
 		}
 	}
-	s.quarters++
-	return true
+	if !late || s.all > busyFor*quarters {
+		s.quarters++
+	}
 }
 
 // abort closes a connection of which the peer will not hear any more: what is on
