@@ -289,7 +289,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		}
 		d := decoder{b: b}
 		last := d.byte() == 1
-		next := d.uint64()
+		next, floor := d.uint64(), d.uint64()
 		var gone []cache.Ref
 		for range d.count(16) {
 			if ref, ok := staged[have{d.uint64(), d.uint64()}]; ok && first {
@@ -304,7 +304,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 			return true, errShort
 		}
 		st, p, s := n.begin(f.Slot)
-		ok := s.Fetched(f, items, gone, last, n.clock.now(), &st.out)
+		ok := s.Fetched(f, items, gone, floor, last, n.clock.now(), &st.out)
 		n.end(st, p, f.Slot)
 		if last || !ok {
 			return ok, nil
@@ -314,7 +314,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 }
 
 // onFetch answers with the next piece of a slot: whether it is the last, where
-// the next one begins, which of the taker's entries are not here, and the items
+// the next one begins, the slot's floor, which of the taker's entries are not here, and the items
 // that the taker does not have.
 func (n *Node) onFetch(w *carrier, body []byte) error {
 	d := decoder{b: body}
@@ -341,6 +341,7 @@ func (n *Node) onFetch(w *carrier, body []byte) error {
 		b[0] = 1
 	}
 	b = binary.BigEndian.AppendUint64(b, next)
+	b = binary.BigEndian.AppendUint64(b, n.store.Floor(slot)) // after the contents were listed
 	if hash != 0 {
 		clear(haves) // told with the first piece
 	}

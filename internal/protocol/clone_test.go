@@ -104,7 +104,7 @@ var known = map[string]string{
 	"write":    "call id load result answer entry number wait resend cost",
 	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
-	"take":     "nonce held waiting grants resend after collecting fetching haves floor",
+	"take":     "nonce held waiting grants resend after collecting fetching haves floor rose",
 	"grant":    "from term spends taken have large content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",

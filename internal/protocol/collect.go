@@ -57,9 +57,10 @@ func (s *Slot) fetch(g *grant, all bool, out *Out) {
 
 // Fetched takes a piece of a giver's content: the items that differ from what
 // is staged here (or all of them, as the Fetch said), and the keys that are
-// staged here and that the giver does not have. It returns false where the
+// staged here and that the giver does not have. Floor is the giver's, after it has
+// looked: it may have evicted something since its grant. It returns false where the
 // fetch is no longer wanted.
-func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now time.Duration, out *Out) bool {
+func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, floor uint64, last bool, now time.Duration, out *Out) bool {
 	if y := s.filling; y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser {
 		s.dropStaged(gone)
 		s.fillWith(items, now)
@@ -72,13 +73,18 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 	if t == nil || t.nonce != f.Nonce || !contains(t.fetching, f.From) {
 		return false
 	}
-	if f.All {
-		for i := range t.grants {
-			if t.grants[i].from == f.From {
-				s.merge(&t.grants[i], items, now)
+	for i := range t.grants {
+		if g := &t.grants[i]; g.from == f.From {
+			if floor > g.floor && t.apart(g.term) {
+				t.rose = max(t.rose, floor)
+			}
+			g.floor = max(g.floor, floor)
+			if f.All {
+				s.merge(g, items, now)
 			}
 		}
-	} else {
+	}
+	if !f.All {
 		s.dropStaged(gone)
 		s.putStaged(items, now)
 	}
@@ -92,6 +98,7 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, last bool, now t
 	if !f.All {
 		s.promote(t.grants[0].have)
 	}
+	s.buryBelow(t.rose, now)
 	s.raiseFloors()
 	s.collected(now, out)
 	return true
@@ -172,8 +179,14 @@ func (t *take) foreignFloor(term Term) uint64 {
 // dropBelowFloors applies the other lineages' floors to this node's own copy,
 // where it counts.
 func (s *Slot) dropBelowFloors(now time.Duration) {
-	floor := s.take.foreignFloor(s.term)
-	if floor == 0 || !s.take.gave(s.sh.Self) {
+	if s.take.gave(s.sh.Self) {
+		s.buryBelow(s.take.foreignFloor(s.term), now)
+	}
+}
+
+// buryBelow buries what this node has and is not above a floor.
+func (s *Slot) buryBelow(floor uint64, now time.Duration) {
+	if floor == 0 {
 		return
 	}
 	for _, it := range s.sh.Memory.AppendSlot(nil, s.num, cache.OwnedOnly) {

@@ -228,6 +228,7 @@ func (e *encoder) take(t *take) {
 	e.bit(t.collecting)
 	e.bit(t.after > now)
 	e.num(t.floor)
+	e.num(t.rose)
 	e.set(t.fetching)
 	slices.SortFunc(t.haves, func(a, b having) int { return int(a.member) - int(b.member) })
 	e.num(uint64(len(t.haves)))

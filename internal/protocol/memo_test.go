@@ -196,6 +196,7 @@ func (r *runner) packet(p packet) *packet {
 	e.bit(p.drop)
 	e.num(p.nonce)
 	e.bit(p.all)
+	e.num(p.floor)
 	p.hash, p.values = e.sum(), e.values
 	if p.kind == aWrite {
 		p.values |= 1 << p.w

@@ -53,6 +53,42 @@ func TestTombstoneIsEvictedWhileMerging(t *testing.T) {
 	)
 }
 
+// A giver may evict a tombstone after its grant, before its contents are fetched. What
+// that deleted does not come back from another lineage.
+func TestTombstoneIsEvictedBeforeTheFetch(t *testing.T) {
+	wantWell(t, "split A from B and C, del, evict, backup",
+		"the two sides are cut apart",
+		"B: switches to table 2 (BC, owner B, backups C)",
+		"the cut is over",
+		"C <- take 1 from B",
+		"B: sends again what is unanswered",
+		"C: switches to table 2 (BC, owner B, backups C)",
+		"B: starts delete 2",
+		"B <- grant 1 from C",
+		"C <- sync 2 from B with 1 v1",
+		"B <- synced 2 from C",
+		"B: what it lent to C ends",
+		"B: switches to table 3 (ABC, owner C, backups B)",
+		"C <- replicate 4 from B with tombstone v2",
+		"B <- replicated 4 from C",
+		"C <- take 1 from B",
+		"C: switches to table 3 (ABC, owner C, backups B)",
+		"B <- take 1 from C",
+		"B: evicts what it has",
+		"C <- grant 1 from B",
+		"A <- take 1 from C",
+		"A: switches to table 1 (A, owner A)",
+		"A: switches to table 3 (ABC, owner C, backups B)",
+		"C: sends again what is unanswered",
+		"A <- take 1 from C",
+		"C <- grant 1 from A with 1 v1",
+		"B <- fetch for C",
+		"C <- fetched from B nothing",
+		"B <- sync 2 from C with tombstone v1",
+		"C <- synced 2 from B",
+	)
+}
+
 // wantWell follows a trace that went wrong once.
 func wantWell(t *testing.T, scenario string, trace ...string) {
 	t.Helper()

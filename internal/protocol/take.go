@@ -22,6 +22,7 @@ type take struct {
 	fetching   []Member // whose content is still to come
 	haves      []having // what each of the backups has, or has staged
 	floor      uint64   // this node's, as collecting began
+	rose       uint64   // to where that of a giver of another lineage has risen since its grant
 }
 
 // having is what a member has of a slot.

@@ -64,6 +64,7 @@ type packet struct {
 	drop     bool   // fetched: what is staged is not at the giver
 	nonce    uint64 // of the fetch
 	all      bool
+	floor    uint64 // fetched: of the giver
 
 	id     uint32 // in its store
 	hash   uint64
