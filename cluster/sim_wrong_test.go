@@ -29,7 +29,7 @@ var wrongSeeds = [faultCount][]uint64{
 	repeatsGrant:    {34, 7},
 	doneEarly:       {216},
 	leavesEarly:     {18},
-	noStrangers:     {10, 14},
+	noStrangers:     {21, 10},
 	sameID:          {4},
 	dropsEvents:     {11},
 	lateEvents:      {7, 11, 21},
