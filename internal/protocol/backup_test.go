@@ -142,8 +142,8 @@ func TestSyncReplacesTheCopy(t *testing.T) {
 	n := backupB(t)
 	digest := n.slot.table.Digest
 	var out Out
-	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 7, Digest: digest, Term: Term{3, member(0)}, Have: cache.Digest{Count: 1, Sum: 2}, Content: item(2, 2)}, now, &out)
-	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 8, Digest: digest, Term: Term{4, member(0)}, Have: cache.Digest{Count: 1, Sum: 2}, Floor: 9}, now, &out)
+	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 7, Digest: digest, Term: Term{3, member(0)}, Have: digestOf(2), Content: item(2, 2)}, now, &out)
+	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 8, Digest: digest, Term: Term{4, member(0)}, Have: digestOf(2), Floor: 9}, now, &out)
 	if len(out.Fetches) != 0 || n.slot.Term() != (Term{4, member(0)}) || !n.mem.has[cache.Owned] || n.mem.floor != 9 {
 		t.Errorf("the same content is not kept: term %v, floor %d, fetches %v", n.slot.Term(), n.mem.floor, out.Fetches)
 	}
@@ -152,7 +152,7 @@ func TestSyncReplacesTheCopy(t *testing.T) {
 	if n.slot.Term().Count != 4 || len(out.Messages) != 0 {
 		t.Errorf("a late sync is taken: term %v, answers %v", n.slot.Term(), out.Messages)
 	}
-	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 9, Digest: digest, Term: Term{5, member(0)}, Have: cache.Digest{Count: 1, Sum: 3}}, now, &out)
+	n.slot.Handle(member(0), &Message{Kind: Sync, Nonce: 9, Digest: digest, Term: Term{5, member(0)}, Have: digestOf(3)}, now, &out)
 	if len(out.Fetches) != 1 || out.Fetches[0].All || n.slot.Term().Count != 4 {
 		t.Fatalf("fetches %+v, term %v", out.Fetches, n.slot.Term())
 	}

@@ -150,7 +150,7 @@ func TestLoadAcrossALoss(t *testing.T) {
 	for _, e := range sent(&out, Take) {
 		g := &Message{Kind: Grant, Nonce: e.Message.Nonce}
 		if e.To == member(1) { // deleted the key while it served
-			g.Term, g.Have = Term{9, member(1)}, cache.Digest{Count: 1, Sum: 1}
+			g.Term, g.Have = Term{9, member(1)}, digestOf(1)
 			g.Content = []Item{{Ref: ref, Version: 77, Tombstone: true, Left: later}}
 		}
 		n.slot.Handle(e.To, g, now, &out)

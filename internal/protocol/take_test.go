@@ -184,7 +184,7 @@ func TestFetchReplacesWhatIsOlder(t *testing.T) {
 	for i, e := range takes {
 		m := Message{Kind: Grant, Nonce: e.Message.Nonce}
 		if i == 0 {
-			m.Term, m.Large, m.Have = Term{1, 1}, true, cache.Digest{Count: 1, Sum: 2}
+			m.Term, m.Large, m.Have = Term{1, 1}, true, digestOf(2)
 		}
 		n.slot.Handle(e.To, &m, now, &out)
 	}
