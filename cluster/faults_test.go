@@ -36,7 +36,7 @@ func TestCoherenceNeedsRules(t *testing.T) {
 					return
 				}
 			}
-			t.Error(fmt.Sprintf("nothing wrong was seen in %d rounds", most))
+			t.Errorf("nothing wrong was seen in %d rounds", most)
 		})
 	}
 }
