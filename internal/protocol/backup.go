@@ -30,6 +30,7 @@ type handed struct {
 	call     Call
 	ref      cache.Ref
 	version  uint64
+	count    uint64 // the entry's generation
 	deadline time.Duration
 }
 
@@ -169,7 +170,7 @@ func (s *Slot) hand(w *write, now time.Duration, out *Out) {
 		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
 		return
 	}
-	s.handed = append(s.handed, handed{w.call.Call, w.call.Ref, w.entry.Version, w.call.Deadline})
+	s.handed = append(s.handed, handed{w.call.Call, w.call.Ref, w.entry.Version, w.entry.Generation, w.call.Deadline})
 	s.asking.start(now, s.sh.Resend)
 	s.hurryOwner(now, out)
 }
@@ -189,11 +190,13 @@ func (s *Slot) hurryOwner(now time.Duration, out *Out) {
 }
 
 // answerHanded says that the slot is served with what this node's copy had. What
-// is still there was there all the while.
+// is still there was there all the while; and where a Clear has removed it, that
+// has removed what it was to overwrite too.
 func (s *Slot) answerHanded(out *Out) {
 	for _, h := range s.handed {
 		a := Answer{Call: h.call, Status: Written}
-		if e, ok := s.sh.Memory.Peek(h.ref, cache.Owned); !ok || e.Version < h.version {
+		e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
+		if cleared := s.sh.Generations.Of(h.ref.Cache).Count > h.count; !cleared && (!ok || e.Version < h.version) {
 			a.Status = Unavailable
 		}
 		out.answer(a)

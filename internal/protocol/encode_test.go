@@ -132,6 +132,7 @@ func (e *encoder) slot(s *Slot) {
 	for _, h := range s.handed {
 		e.call(h.call)
 		e.num(h.version)
+		e.num(h.count)
 	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)

@@ -24,6 +24,25 @@ func TestHandedWriteIsEvicted(t *testing.T) {
 	)
 }
 
+// A Clear after it removes such a write and what it was to overwrite: it was carried
+// out.
+func TestHandedWriteIsCleared(t *testing.T) {
+	for _, clears := range []int{0, 1} {
+		n := backupB(t)
+		n.slot.handed = []handed{{call: writeCall(1), ref: ref, version: 5, deadline: noEnd}}
+		want := Unavailable
+		for range clears {
+			n.sh.Generations.Raise(ref.Cache, Generation{})
+			want = Written
+		}
+		var out Out
+		n.slot.answerHanded(&out)
+		if len(out.Answers) != 1 || out.Answers[0].Status != want {
+			t.Errorf("after %d clears: %+v, want %v", clears, out.Answers, want)
+		}
+	}
+}
+
 // While copies of two lineages are merged, the tombstone of one may be evicted before
 // the contents of the other have come. What it deleted does not come back.
 func TestTombstoneIsEvictedWhileMerging(t *testing.T) {
