@@ -13,6 +13,9 @@ import (
 // Leave returns when its context ends, whatever the others do, and says so. The
 // node is closed then, or soon after.
 func TestSimLeaveInTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute with the race detector; make test runs it without")
+	}
 	for name, befall := range map[string]func(s *simulation, others []*simNode){
 		"all others are stopped": func(_ *simulation, others []*simNode) {
 			for _, n := range others {

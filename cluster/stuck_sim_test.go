@@ -150,6 +150,9 @@ const (
 // grow nor calls last: not of deletes that it has to confirm, of sets that it has to
 // keep, or of calls to it.
 func TestSimStuckMember(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute with the race detector; make test runs it without")
+	}
 	const count = 30_000
 	long := strings.Repeat("long", 250)
 	for _, how := range []stuckness{deaf, sleepwalk} {
