@@ -50,9 +50,11 @@
 //
 // A node that starts is joining: it finds somebody (join.go), copies the
 // entries of the slots that it is going to own or to back up while their owners
-// go on serving (handoff.go), and turns active. That changes everybody's table, and for each
-// slot that moves the new owner takes it: it asks every member, and serves when
-// all have granted and its backups have the slot. A node that leaves (leave.go)
+// go on serving (handoff.go), on connections of their own, so that calls do not
+// wait behind contents (bulk.go), and turns active. That changes everybody's table,
+// and for each slot that moves the new owner takes it, some slots at a time
+// (pace.go): it asks every member, and serves when all have granted and its backups
+// have the slot. A node that leaves (leave.go)
 // lets all owners copy ahead what others will hold without it, turns leaving, waits until they serve, and says goodbye. Active
 // nodes that meet without having known each other compare first whether both
 // have served (meet.go), and if so take everything again.
@@ -67,6 +69,7 @@
 // The slots' state machines are in 512 parts with a lock each (part.go). A
 // table is changed under the roster's lock, which is taken before a part's. No
 // lock is held while something is sent. A node has a goroutine for its timers,
-// one for each link to a member, those of its gossip and its connections, and
+// one for each link to a member and for its connection for contents while there
+// is one, those of its gossip and its connections, and
 // short ones for loads, copies and exchanges; all end with Leave or Close.
 package cluster

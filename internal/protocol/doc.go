@@ -14,7 +14,9 @@
 // is active, and it becomes active by a take (take.go): it asks every member,
 // each answers with a grant once it has the same table and has stopped serving
 // and writing, and the newest copies among the grants become the owner's.
-// Everybody else then frees what it had.
+// Everybody else then frees what it had. A table concerns thousands of slots at
+// once: they are begun some at a time, and first those that a call waits for
+// (pace.go).
 //
 // The table may name backups as well, who keep a copy of the slot. Before the
 // owner serves, it brings them to its own copy under a new term (sync.go), and
