@@ -23,6 +23,9 @@ func (h *hits) add(kind Kind) {
 	h[at*0x9e3779b97f4a7c15>>(64-stripeBits)].of[kind].Add(1)
 }
 
+// Hits returns how often Get and Find have found something.
+func (s *Store) Hits() uint64 { return s.hits.sum(Owned) + s.hits.sum(Near) }
+
 func (h *hits) sum(kind Kind) (n uint64) {
 	for i := range h {
 		n += h[i].of[kind].Load()

@@ -195,10 +195,20 @@ func newCarriers() carriers {
 	return c
 }
 
-// with lets f work with a carrier. It does not wait for long: who has one works and
-// never waits for anything.
-func (c carriers) with(f func(*carrier)) {
-	w := <-c
+// pressing tells whether somebody waits for contents, so that they are worked on
+// without a rest.
+type pressing bool
+
+// work lets f work with a carrier, after a rest if there is one. Who has a carrier
+// works and never waits for anything.
+func (n *Node) work(now pressing, f func(*carrier)) {
+	w := <-n.carriers
+	for left := n.rests.left(n.clock.now()); left > 0 && !bool(now); left = n.rests.left(n.clock.now()) {
+		n.carriers <- w
+		time.Sleep(left)
+		w = <-n.carriers
+	}
+	began := n.clock.now()
 	defer func() {
 		clear(w.held)
 		clear(w.items)
@@ -206,7 +216,9 @@ func (c carriers) with(f func(*carrier)) {
 		if cap(w.body) > 2*pieceBytes {
 			w.body = nil
 		}
-		c <- w
+		end := n.clock.now()
+		n.rests.worked(end, end-began)
+		n.carriers <- w
 		runtime.Gosched() // others first
 	}()
 	f(w)
@@ -214,9 +226,9 @@ func (c carriers) with(f func(*carrier)) {
 
 // serveBulk answers a request about contents, on the connection's reader: what
 // comes after it is of its kind, and waits.
-func (n *Node) serveBulk(c *wire.Conn, r wire.Request, f func(*carrier, []byte) error) {
+func (n *Node) serveBulk(c *wire.Conn, r wire.Request, now pressing, f func(*carrier, []byte) error) {
 	var err error
-	n.carriers.with(func(w *carrier) {
+	n.work(now, func(w *carrier) {
 		w.body = w.body[:0]
 		if err = f(w, r.Body); err == nil {
 			n.replyWith(c, r.ID, w.body)

@@ -20,7 +20,7 @@ import (
 // its keys' hashes.
 
 const (
-	pieceBytes = 128 << 10
+	pieceBytes = 32 << 10
 	pieceFor   = 5 * time.Second
 	maxHaves   = 2 << 20 // bytes
 )
@@ -142,7 +142,7 @@ func (n *Node) onCopy(from protocol.Member, w *carrier, body []byte) error {
 // stage takes in what was copied ahead.
 func (n *Node) stage(d *decoder) error {
 	count := 0
-	n.carriers.with(func(*carrier) {
+	n.work(false, func(*carrier) {
 		items := n.caches.decodeItems(d)
 		count = len(items)
 		n.staged(items)
@@ -174,9 +174,10 @@ func (n *Node) pushTo(ctx context.Context, l *link, slots []int) error {
 
 func (n *Node) pushSome(ctx context.Context, l *link, slots []int) error {
 	var body []byte
+	began := n.clock.now()
 	for at := (cursor{}); at.slot < len(slots); {
 		count := 0
-		n.carriers.with(func(w *carrier) {
+		n.work(n.behind(ctx, began, at.slot, len(slots)), func(w *carrier) {
 			piece := n.nextPiece(w, slots, &at, l.id)
 			body, count = n.caches.appendItems(body[:0], piece), len(piece)
 		})
@@ -311,6 +312,14 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		}
 		hash = next
 	}
+}
+
+// fetchPresses tells whether a request for a slot's contents is from the next owner,
+// for whom calls may wait already. A backup has time.
+func (n *Node) fetchPresses(body []byte) pressing {
+	d := decoder{b: body}
+	slot := d.slot()
+	return pressing(d.bad || n.serving[slot].Load()&1 == 0)
 }
 
 // onFetch answers with the next piece of a slot: whether it is the last, where

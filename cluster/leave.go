@@ -170,7 +170,7 @@ func (n *Node) onPrepare(from protocol.Member, c *wire.Conn, r wire.Request) {
 		return
 	}
 	n.spawn(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, leaveFor)
+		ctx, cancel := context.WithTimeout(ctx, min(r.Timeout, leaveFor))
 		defer cancel()
 		n.copyWithout(ctx, l.name)
 		n.replyWith(c, r.ID, nil)

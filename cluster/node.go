@@ -50,6 +50,7 @@ type Node struct {
 	fetches chan struct{} // has a place for each slot that is being fetched
 	// carriers are who may work on contents of slots, see bulk.go.
 	carriers carriers
+	rests    rests
 
 	parts [partCount]part
 	pace  pacer
@@ -154,6 +155,7 @@ func newNode(cfg Config) (*Node, error) {
 		return nil, fmt.Errorf("cluster: Memory %d: %w", cfg.Memory, err)
 	}
 	n.caches = newRegistry(n.id, n.store)
+	n.rests.calls = n.called
 	n.shared = &protocol.Shared{
 		Self: n.id, Memory: n.store, Generations: n.caches, Clock: n.clock, Serving: n.onServing,
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), Writes: protocol.NewAllowance(cfg.Memory / writeShare), GrantBytes: grantBytes,

@@ -26,26 +26,27 @@ const (
 	paceLeast = 32
 )
 
-// more begins more, where less than half of what may be under way is.
+// more begins more, where less than half of what may be under way is. While calls
+// go on there is more with each tick only.
 func (r *pacer) more(n *Node) {
-	if r.waiting.Load() > 0 && r.asking.Load() < paceSlots/2 {
+	if r.waiting.Load() > 0 && r.asking.Load() < paceSlots/2 && !n.rests.calling(n.clock.now()) {
 		r.begin(n, paceSlots)
 	}
 }
 
-// begin begins what waits until so many slots are under way, or nothing waits.
+// begin begins what waits until so many slots are under way, which are more than
+// there are, or nothing waits.
 func (r *pacer) begin(n *Node, most int64) {
 	if !r.mu.TryLock() {
 		return
 	}
 	defer r.mu.Unlock()
 	for range partCount {
+		if p := &n.parts[r.next]; p.waits.Load() != 0 {
+			n.proceed(r.next, p, int(most-r.asking.Load()))
+		}
 		if r.waiting.Load() == 0 || r.asking.Load() >= most {
 			return
-		}
-		p := &n.parts[r.next]
-		if p.waits.Load() != 0 {
-			n.proceed(r.next, p)
 		}
 		r.next = (r.next + 1) % partCount
 	}

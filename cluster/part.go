@@ -196,13 +196,14 @@ func (n *Node) switchSlots(t *protocol.Table, stranger bool) []*step {
 	return append(steps, st, n.clears.switchTo(n, t))
 }
 
-// proceed begins what waits in a part.
-func (n *Node) proceed(i int, p *part) {
+// proceed begins what waits in a part, for so many slots at most.
+func (n *Node) proceed(i int, p *part, most int) {
 	now := n.clock.now()
 	st := n.steps.Get().(*step)
 	p.mu.Lock()
-	for mask := p.waits.Load(); mask != 0; mask &= mask - 1 {
+	for mask := p.waits.Load(); mask != 0 && most > 0; mask &= mask - 1 {
 		j := bits.TrailingZeros64(mask)
+		most--
 		p.slots[j].Proceed(now, &st.out)
 		p.after(i + j*partCount)
 	}

@@ -26,17 +26,20 @@ func (n *Node) serve(c *wire.Conn, r wire.Request) {
 	case kindBatch:
 		n.onBatch(from, c, r.Body)
 	case kindGet:
+		n.counts.served.Add(1)
 		err = n.onGet(from, c, r)
 	case kindSet, kindDelete:
+		n.counts.served.Add(1)
 		err = n.onWrite(c, r)
 	case kindMany:
+		n.counts.served.Add(1)
 		err = n.onMany(from, c, r)
 	case kindCopy:
-		n.serveBulk(c, r, func(w *carrier, body []byte) error { return n.onCopy(from, w, body) })
+		n.serveBulk(c, r, false, func(w *carrier, body []byte) error { return n.onCopy(from, w, body) })
 	case kindFetch:
-		n.serveBulk(c, r, n.onFetch)
+		n.serveBulk(c, r, n.fetchPresses(r.Body), n.onFetch)
 	case kindPush:
-		n.serveBulk(c, r, func(_ *carrier, body []byte) error { return n.onPush(body) })
+		n.serveBulk(c, r, true, func(_ *carrier, body []byte) error { return n.onPush(body) })
 	case kindMembers:
 		n.atLength(c, r, n.onMembers)
 	case kindPrepare:

@@ -33,6 +33,7 @@ func (s *space) stats() CacheStats {
 type nodeCounters struct {
 	messages  [16]atomic.Uint64 // protocol messages sent, by kind
 	calls     [16]atomic.Uint64 // requests sent, by kind
+	served    atomic.Uint64     // reads and writes that other members have asked for
 	dropped   atomic.Uint64
 	malformed atomic.Uint64
 	copied    atomic.Uint64

@@ -32,7 +32,9 @@ type load struct {
 	calls, failed, lost, wrong atomic.Int64
 	mu                         sync.Mutex // guards what follows
 	times                      []time.Duration
-	failures, mistakes         []string // the first few
+	apart                      []bool          // keys whose Gets are timed apart, too
+	apartTimes                 []time.Duration // of those
+	failures, mistakes         []string        // the first few
 
 	quit    chan struct{}
 	running sync.WaitGroup
@@ -158,6 +160,9 @@ func (l *load) timed(ctx context.Context, rng *rand.Rand, method string, k int, 
 	l.calls.Add(1)
 	l.mu.Lock()
 	l.times = append(l.times, took)
+	if method == http.MethodGet && l.apart != nil && l.apart[k] {
+		l.apartTimes = append(l.apartTimes, took)
+	}
 	l.mu.Unlock()
 	return r, err
 }
@@ -252,21 +257,29 @@ func (l *load) adopt(ctx context.Context, n *fleet.Node) error {
 	return errors.Join(err, bad)
 }
 
-// quantile returns how long the q-th part of the calls since the last reset took at most.
+// quantile returns how long the q-th part of the calls took at most.
 func (l *load) quantile(q float64) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.times) == 0 {
-		return 0
-	}
-	slices.Sort(l.times)
-	return l.times[min(len(l.times)-1, int(q*float64(len(l.times))))]
+	return quantile(l.times, q)
 }
 
-func (l *load) reset() {
+// quantileApart is quantile of the Gets that are timed apart, since the last time
+// it was asked for.
+func (l *load) quantileApart(q float64) time.Duration {
 	l.mu.Lock()
-	l.times = l.times[:0]
-	l.mu.Unlock()
+	defer l.mu.Unlock()
+	d := quantile(l.apartTimes, q)
+	l.apartTimes = l.apartTimes[:0]
+	return d
+}
+
+func quantile(times []time.Duration, q float64) time.Duration {
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[min(len(times)-1, int(q*float64(len(times))))]
 }
 
 // fillRow puts the counts into a row.
