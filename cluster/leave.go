@@ -169,8 +169,11 @@ func (n *Node) onPrepare(from protocol.Member, c *wire.Conn, r wire.Request) {
 		n.replyWith(c, r.ID, nil)
 		return
 	}
+	// It waits here for half of the time that it has at most.
+	left := min(r.Timeout, leaveFor)
+	l.leavesBy.Store(int64(n.clock.now() + 2*left))
 	n.spawn(func(ctx context.Context) {
-		ctx, cancel := context.WithTimeout(ctx, min(r.Timeout, leaveFor))
+		ctx, cancel := context.WithTimeout(ctx, left)
 		defer cancel()
 		n.copyWithout(ctx, l.name)
 		n.replyWith(c, r.ID, nil)

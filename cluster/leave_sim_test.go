@@ -73,6 +73,46 @@ func TestSimLeaveInTime(t *testing.T) {
 	}
 }
 
+// While calls go on slots change hands at a walk, but in the time that a member has
+// which leaves.
+func TestSimLeaveWithCallsInTime(t *testing.T) {
+	if slotCount < 1<<15 {
+		t.Skip("so few slots take no time")
+	}
+	simulate(t, 1, sim.LAN(), func(s *simulation) {
+		nodes := s.cluster(2)
+		s.fill(2000)
+		calling, stop := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for i := 0; calling.Err() == nil; i++ {
+				if _, err := nodes[1].keep.Get(context.Background(), kept(i%2000)); err != nil {
+					s.errorf("%v", err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+		time.Sleep(time.Second)
+		// At a walk the slots of one in two would take twice as long.
+		within := slotCount / 2 / paceLeast * tickEvery / 2
+		ctx, cancel := context.WithTimeout(context.Background(), within)
+		defer cancel()
+		begin := time.Now()
+		if err := nodes[0].Leave(ctx); err != nil {
+			s.errorf("after %v of %v: %v", time.Since(begin), within, err)
+		}
+		t.Logf("took %v of %v", time.Since(begin), within)
+		stop()
+		wg.Wait()
+		s.drop(nodes[0])
+		if err := nodes[0].Close(); err != nil {
+			s.errorf("closing: %v", err)
+		}
+		time.Sleep(5 * time.Second) // until its gossip has ended, too
+		s.noneLost(2000)
+	})
+}
+
 // thaw lets stopped nodes go on, and their gossip end what it had begun.
 func thaw(nodes []*simNode) {
 	for _, n := range nodes {

@@ -3,6 +3,7 @@ package cluster
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // pacer begins what a change of tables makes necessary for slots that no call
@@ -53,7 +54,21 @@ func (r *pacer) begin(n *Node, most int64) {
 }
 
 func (r *pacer) tick(n *Node) {
-	if r.waiting.Load() > 0 {
-		r.begin(n, r.asking.Load()+paceLeast)
+	if waiting := r.waiting.Load(); waiting > 0 {
+		r.begin(n, r.asking.Load()+max(paceLeast, waiting/n.ticksToLeave()))
 	}
+}
+
+// ticksToLeave is how often tick comes in half of the time until the first of the
+// members is gone that are about to leave: before it goes, all that it has is to be
+// taken.
+func (n *Node) ticksToLeave() int64 {
+	now := n.clock.now()
+	first := now + leaveFor
+	for _, l := range *n.members.linked.Load() {
+		if by := time.Duration(l.leavesBy.Load()); by != 0 {
+			first = min(first, by)
+		}
+	}
+	return max(1, int64((first-now)/2/tickEvery))
 }
