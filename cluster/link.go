@@ -63,11 +63,11 @@ type link struct {
 	ctx  context.Context // ends with the link
 	end  context.CancelFunc
 
-	exchanging atomic.Bool // an exchange of members is under way
-	copiesOut  atomic.Bool // the member is about to leave
+	exchanging atomic.Bool  // an exchange of members is under way
+	copiesOut  atomic.Bool  // the member is about to leave
 	leavesBy   atomic.Int64 // and wants to be gone then, on the node's clock; 0 if not known
-	suspected  atomic.Bool // it refuses connections, and it is being found out why
-	check      check       // for others who are refused
+	suspected  atomic.Bool  // it refuses connections, and it is being found out why
+	check      check        // for others who are refused
 
 	mu       sync.Mutex // guards what follows
 	out      []byte
