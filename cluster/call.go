@@ -45,10 +45,11 @@ const (
 // executed. The second result is who answered.
 func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 	slot := slotOf(o.hash)
-	deadline := n.clock.now() + n.timeout(ctx)
+	now := n.clock.now()
+	deadline := now + n.timeout(ctx)
 	wait := firstRetry
 	broken := 0
-	for {
+	for ; ; now = n.clock.now() {
 		if n.fencedOff() {
 			return protocol.Answer{}, holder{}, errFenced
 		}
@@ -59,9 +60,9 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 		switch {
 		case !ok:
 		case h.link == nil:
-			a, err = n.doHere(ctx, o, slot, deadline)
+			a, err = n.doHere(ctx, o, slot, now, deadline)
 		default:
-			a, err = n.doThere(ctx, o, slot, h, v, deadline)
+			a, err = n.doThere(ctx, o, slot, h, v, now, deadline)
 		}
 		switch {
 		case err == nil && a.Status != protocol.NotMine && a.Status != protocol.NotExecuted:
@@ -122,14 +123,13 @@ func (n *Node) await(ctx context.Context, v *view, wait time.Duration) error {
 }
 
 // doHere calls this node's own slot.
-func (n *Node) doHere(ctx context.Context, o *op, slot int, deadline time.Duration) (protocol.Answer, error) {
+func (n *Node) doHere(ctx context.Context, o *op, slot int, now, deadline time.Duration) (protocol.Answer, error) {
 	if !n.mayAnswer() {
 		return protocol.Answer{}, errAsleep
 	}
 	lc := n.takeLocal()
 	st, p, s := n.begin(slot)
 	call := p.calls.add(caller{local: lc})
-	now := n.clock.now()
 	switch o.kind {
 	case kindGet:
 		s.Get(protocol.Get{Call: call, From: n.id, Ref: o.ref(), Load: o.load, Deadline: deadline}, now, &st.out)
@@ -184,21 +184,46 @@ var errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
 
 // doThere sends a call to another member.
-func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, deadline time.Duration) (protocol.Answer, error) {
-	var fill protocol.Fill
-	asked := n.clock.now()
+func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, now, deadline time.Duration) (protocol.Answer, error) {
+	if o.kind != kindGet {
+		return n.ask(ctx, o, h, v, deadline-now)
+	}
+	if n.cfg.NearTTL <= 0 { // there is nothing to keep
+		a, err := n.ask(ctx, o, h, v, deadline-now)
+		if err == nil && a.Status != protocol.NotMine && !n.shared.Hit(o.space.number, &a) && a.Status == protocol.Found {
+			a.Status, a.Value = protocol.Missing, nil
+		}
+		return a, err
+	}
+	p, s := n.slot(slot)
+	p.mu.Lock()
+	fill := s.Begin(o.ref(), n.cfg.NearTTL, now)
+	p.mu.Unlock()
+	a, err := n.ask(ctx, o, h, v, deadline-now)
+	if err != nil || a.Status == protocol.NotMine {
+		return a, err
+	}
+	if n.cfg.faults.has(leaseFromAnswer) {
+		fill.Near += n.clock.now() - now
+	}
+	p.mu.Lock()
+	hit := s.End(fill, &a, n.clock.now())
+	p.mu.Unlock()
+	if a.Status == protocol.Found && !hit {
+		a.Status, a.Value = protocol.Missing, nil
+	}
+	return a, nil
+}
+
+// ask sends a call to another member and waits for the answer.
+func (n *Node) ask(ctx context.Context, o *op, h holder, v *view, atMost time.Duration) (protocol.Answer, error) {
 	buf := n.buffers.take()
 	defer n.buffers.give(buf)
 	if o.kind == kindGet {
-		p, s := n.slot(slot)
-		p.mu.Lock()
-		fill = s.Begin(o.ref(), n.cfg.NearTTL, asked)
-		p.mu.Unlock()
 		*buf = appendGet(*buf, o.space.name, o.key, n.cfg.NearTTL, o.load)
 	} else {
 		*buf = appendWrite(*buf, o)
 	}
-	atMost := deadline - n.clock.now()
 	if n.cfg.faults.has(sendsAgain) {
 		atMost = min(atMost, 100*time.Millisecond)
 	}
@@ -207,27 +232,10 @@ func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, 
 		return protocol.Answer{}, err
 	}
 	a, digest, err := decodeAnswer(b)
-	if err != nil {
-		return a, err
+	if err == nil && a.Status == protocol.NotMine && digest != v.table.Digest {
+		n.exchangeSoon(h.id)
 	}
-	switch {
-	case a.Status == protocol.NotMine:
-		if digest != v.table.Digest {
-			n.exchangeSoon(h.id)
-		}
-	case o.kind == kindGet:
-		if n.cfg.faults.has(leaseFromAnswer) {
-			fill.Near += n.clock.now() - asked
-		}
-		p, s := n.slot(slot)
-		p.mu.Lock()
-		hit := s.End(fill, &a, n.clock.now())
-		p.mu.Unlock()
-		if a.Status == protocol.Found && !hit {
-			a.Status, a.Value = protocol.Missing, nil
-		}
-	}
-	return a, nil
+	return a, err
 }
 
 // answerError turns what an answer says into an error, where it says one.

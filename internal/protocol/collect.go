@@ -55,13 +55,27 @@ func (s *Slot) fetch(g *grant, all bool, out *Out) {
 	out.Fetches = append(out.Fetches, Fetch{Slot: s.num, From: g.from, Nonce: s.take.nonce, All: all})
 }
 
+// Wants tells whether what a Fetch asks for is still wanted.
+func (s *Slot) Wants(f Fetch) bool {
+	return s.fills(f) || s.take != nil && s.take.nonce == f.Nonce && contains(s.take.fetching, f.From)
+}
+
+// fills tells whether a Fetch is for this backup's copy.
+func (s *Slot) fills(f Fetch) bool {
+	y := s.filling
+	return y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser
+}
+
 // Fetched takes a piece of a giver's content: the items that differ from what
 // is staged here (or all of them, as the Fetch said), and the keys that are
 // staged here and that the giver does not have. Floor is the giver's, after it has
 // looked: it may have evicted something since its grant. It returns false where the
 // fetch is no longer wanted.
 func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, floor uint64, last bool, now time.Duration, out *Out) bool {
-	if y := s.filling; y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser {
+	if !s.Wants(f) {
+		return false
+	}
+	if s.fills(f) {
 		s.dropStaged(gone)
 		s.fillWith(items, now)
 		if last {
@@ -70,9 +84,6 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, floor uint64, la
 		return true
 	}
 	t := s.take
-	if t == nil || t.nonce != f.Nonce || !contains(t.fetching, f.From) {
-		return false
-	}
 	for i := range t.grants {
 		if g := &t.grants[i]; g.from == f.From {
 			if floor > g.floor && t.apart(g.term) {

@@ -26,8 +26,7 @@ func (s *Slot) Begin(ref cache.Ref, near, now time.Duration) Fill {
 // overtaken the answer.
 func (s *Slot) End(f Fill, a *Answer, now time.Duration) bool {
 	sh := s.sh
-	g := sh.Generations.Merge(f.Ref.Cache, a.Generation)
-	if a.Status != Found || a.Count < g.Count {
+	if !sh.Hit(f.Ref.Cache, a) {
 		return false
 	}
 	if !a.Lease || f.Near <= 0 || s.owner == sh.Self || f.epoch != s.epoch && !sh.off.epoch {
@@ -41,6 +40,13 @@ func (s *Slot) End(f Fill, a *Answer, now time.Duration) bool {
 		})
 	}
 	return true
+}
+
+// Hit takes an owner's answer to a get and tells whether it is a hit. It is all that
+// there is to do where no near copies are kept, and may be called from any goroutine.
+func (sh *Shared) Hit(cacheNumber uint32, a *Answer) bool {
+	g := sh.Generations.Merge(cacheNumber, a.Generation)
+	return a.Status == Found && a.Count >= g.Count
 }
 
 // onRevoke drops the near copy before the answer leaves.

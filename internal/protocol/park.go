@@ -24,26 +24,42 @@ func (p parked) call() Call {
 	return p.write.Call
 }
 
+// cost is what Shared.Writes is charged with while the call is parked.
+func (p parked) cost() int {
+	if p.get != nil {
+		return costOf(p.get.Ref, 0)
+	}
+	return costOf(p.write.Ref, len(p.write.Value))
+}
+
 func (s *Slot) park(p parked, now time.Duration, out *Out) {
-	if len(s.parked) >= s.sh.MaxParked {
+	if len(s.parked) >= s.sh.MaxParked || s.sh.Writes.full() {
 		out.answer(Answer{Call: p.call(), Status: Overloaded})
 		return
 	}
+	s.sh.Writes.add(p.cost())
 	s.parked = append(s.parked, p)
 	s.hurryTake(now, out)
 }
 
-func (s *Slot) refuseParked(why Status, out *Out) {
-	for _, p := range s.parked {
-		out.answer(Answer{Call: p.call(), Status: why})
-	}
-	s.parked = nil
-}
-
-func (s *Slot) replayParked(now time.Duration, out *Out) {
+// unpark returns all calls that are parked, which are no longer.
+func (s *Slot) unpark() []parked {
 	calls := s.parked
 	s.parked = nil
 	for _, p := range calls {
+		s.sh.Writes.give(p.cost())
+	}
+	return calls
+}
+
+func (s *Slot) refuseParked(why Status, out *Out) {
+	for _, p := range s.unpark() {
+		out.answer(Answer{Call: p.call(), Status: why})
+	}
+}
+
+func (s *Slot) replayParked(now time.Duration, out *Out) {
+	for _, p := range s.unpark() {
 		if p.get != nil {
 			s.Get(*p.get, now, out)
 		} else {
@@ -59,6 +75,7 @@ func (s *Slot) tickParked(now time.Duration, out *Out) {
 			kept = append(kept, p)
 			continue
 		}
+		s.sh.Writes.give(p.cost())
 		out.answer(Answer{Call: p.call(), Status: Unavailable})
 	}
 	clear(s.parked[len(kept):])

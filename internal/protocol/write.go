@@ -30,7 +30,7 @@ type write struct {
 	number uint64 // of its replication; 0: none
 	wait   []waitFor
 	resend repeat
-	cost   int // what Shared.Writes is charged with, while it is its key's write
+	cost   int // what Shared.Writes is charged with, while it waits or is its key's write
 }
 
 // What a write takes beside its key and value, about, and for each member that may
@@ -89,6 +89,8 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 			out.answer(Answer{Call: w.call.Call, Status: Overloaded})
 			return
 		}
+		w.cost = costOf(w.call.Ref, len(w.call.Value))
+		s.sh.Writes.add(w.cost)
 		k.queue = append(k.queue, w)
 		return
 	}
@@ -96,6 +98,9 @@ func (s *Slot) enqueue(w *write, now time.Duration, out *Out) {
 	s.step(w.call.Ref, k, now, out)
 	s.tidy(w.call.Ref, k)
 }
+
+// costOf is what Shared.Writes is charged with for a call.
+func costOf(ref cache.Ref, value int) int { return writeOverhead + len(ref.Key) + value }
 
 // setWrite notes the write that is under way for a key, or none.
 func (s *Slot) setWrite(k *key, w *write) {
@@ -110,7 +115,7 @@ func (s *Slot) setWrite(k *key, w *write) {
 	}
 	if w != nil {
 		s.writing++
-		w.cost = writeOverhead + len(w.call.Ref.Key) + len(w.call.Value) + len(w.entry.Value) + waitOverhead*len(s.table.Reach)
+		w.cost = costOf(w.call.Ref, len(w.call.Value)+len(w.entry.Value)) + waitOverhead*len(s.table.Reach)
 		s.sh.Writes.add(w.cost)
 		if w.versioned() {
 			s.replicating++
@@ -237,6 +242,7 @@ func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
 		w := k.queue[0]
 		k.queue[0] = nil
 		k.queue = k.queue[1:]
+		s.sh.Writes.give(w.cost)
 		if now >= w.call.Deadline && !w.load {
 			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
 			continue
@@ -296,6 +302,9 @@ func (s *Slot) keep(w *write) bool {
 // and the callers go to its new owner. One that has a version goes on.
 func (s *Slot) abortWrites(ref cache.Ref, k *key, out *Out) {
 	writes := k.queue
+	for _, w := range writes {
+		s.sh.Writes.give(w.cost)
+	}
 	going := k.write
 	if going != nil && !going.versioned() {
 		writes = append([]*write{going}, writes...)
@@ -332,6 +341,7 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 	for i := 0; i < len(k.queue); {
 		if w := k.queue[i]; now >= w.call.Deadline && !w.load {
 			out.answer(Answer{Call: w.call.Call, Status: NotExecuted})
+			s.sh.Writes.give(w.cost)
 			k.queue = append(k.queue[:i], k.queue[i+1:]...)
 			continue
 		}

@@ -28,6 +28,8 @@ func (c *Conn) Call(ctx context.Context, kind Kind, body []byte, timeout time.Du
 	}
 	size := headSize + timeoutSize + len(body)
 	k := c.records.Get().(*call)
+	now := c.now()
+	k.over = now + timeout
 	c.mu.Lock()
 	err := c.room(size)
 	if err == nil && c.waiting.count >= c.set.MaxCalls {
@@ -43,36 +45,33 @@ func (c *Conn) Call(ctx context.Context, kind Kind, body []byte, timeout time.Du
 	}
 	c.waiting.add(k)
 	k.pos = c.added
+	c.expect(k.over, now)
 	c.out = appendRequest(c.out, k.id, kind, timeout, body)
 	write := c.appended(size)
 	c.mu.Unlock()
 	if write {
 		c.flush(true)
 	}
-	return c.await(ctx, k, timeout)
+	return c.await(ctx, k)
 }
 
-// await waits for a call's reply.
-func (c *Conn) await(ctx context.Context, k *call, timeout time.Duration) ([]byte, error) {
-	k.timer.Reset(timeout)
-	var gone error
-	select {
-	case <-k.done:
-	case <-ctx.Done():
-		gone = ctx.Err()
-	case <-k.timer.C:
-		gone = ErrTimeout
-	}
-	k.timer.Stop()
-	if gone != nil {
-		c.mu.Lock()
-		mine := c.waiting.take(k.id) == k
-		c.mu.Unlock()
-		if mine {
-			c.records.Put(k)
-			return nil, fmt.Errorf("wire: call not answered: %w", gone)
+// await waits for a call's reply, or for its end.
+func (c *Conn) await(ctx context.Context, k *call) ([]byte, error) {
+	if gone := ctx.Done(); gone == nil { // cheaper than a select
+		<-k.done
+	} else {
+		select {
+		case <-k.done:
+		case <-gone:
+			c.mu.Lock()
+			mine := c.waiting.take(k.id) == k
+			c.mu.Unlock()
+			if mine {
+				c.records.Put(k)
+				return nil, fmt.Errorf("wire: call not answered: %w", ctx.Err())
+			}
+			<-k.done // whoever took it out is about to send
 		}
-		<-k.done // whoever took it out is about to send
 	}
 	body, err := k.body, k.err
 	k.body, k.err = nil, nil

@@ -5,20 +5,16 @@ import "time"
 // call is a request that waits for its reply. Whoever takes it out of the table
 // has the duty to send on done, once; done has room for it.
 type call struct {
-	id    uint32
-	pos   uint64 // where its frame begins among all bytes of the connection
-	done  chan struct{}
-	timer *time.Timer
+	id   uint32
+	pos  uint64 // where its frame begins among all bytes of the connection
+	done chan struct{}
+	over time.Duration // when its time is over, on the connection's clock
 
 	body []byte // these two are written before the send on done
 	err  error
 }
 
-func newCall() *call {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return &call{done: make(chan struct{}, 1), timer: t}
-}
+func newCall() *call { return &call{done: make(chan struct{}, 1)} }
 
 // calls are the calls under way on one connection, in a table in which a
 // number has its place by its lower bits. Numbers go up, and one that would

@@ -34,8 +34,11 @@ type Conn struct {
 	sink    *sink
 	ear     ear // what to read from
 
+	born time.Time
+
 	mu      sync.Mutex // guards what follows
 	waiting calls
+	due     due
 	outbox
 	err     error         // why it has ended, or is about to
 	ended   bool          // nothing is added any longer
@@ -51,7 +54,7 @@ type Conn struct {
 func newConn(set *settings, handler Handler, e established) *Conn {
 	c := &Conn{
 		set: set, handler: handler, peer: e.peer, sink: newSink(e.nc, e.seal, e.tls),
-		ear: ear{from: e.stream()}, done: make(chan struct{}),
+		ear: ear{from: e.stream()}, done: make(chan struct{}), born: time.Now(),
 	}
 	c.wake = make(chan struct{}, 1)
 	c.records.New = func() any { return newCall() }
@@ -187,6 +190,9 @@ func (c *Conn) end(why error) {
 	c.ended, c.err = true, why
 	waiting := c.waiting.table
 	c.waiting = calls{}
+	if c.due.timer != nil {
+		c.due.timer.Stop()
+	}
 	left := c.left
 	c.mu.Unlock()
 	close(c.done)

@@ -3,7 +3,9 @@ package wire
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +46,42 @@ func TestTimeouts(t *testing.T) {
 		if len(told) != 0 {
 			t.Error("a call was sent whose time was over")
 		}
+	})
+}
+
+// Of many calls each ends in its own time, in whatever order they come, and though
+// others were answered meanwhile.
+func TestManyTimeouts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const answered, kept = 1, 2
+		s := serve(t, newPipes(), Config{}, func(c *Conn, r Request) {
+			if r.Kind == answered {
+				_ = c.Reply(r.ID, nil)
+			}
+		})
+		c := dial(t, s, Config{}, nil)
+		rng := rand.New(rand.NewPCG(1, 1))
+		var calls sync.WaitGroup
+		for i := range 500 {
+			kind, want := Kind(answered+i%2), time.Duration(1+rng.IntN(1e8))
+			calls.Go(func() {
+				start := time.Now()
+				_, err := c.Call(context.Background(), kind, nil, want)
+				took := time.Since(start)
+				switch {
+				case kind == answered && (err != nil || took > 0):
+					t.Errorf("answered after %v: %v", took, err)
+				case kind == kept && (took < want || took > want+dueApart):
+					t.Errorf("took %v, not %v", took, want)
+				case kind == kept:
+					wantErr(t, err, ErrTimeout)
+				}
+			})
+			if i%10 == 0 {
+				time.Sleep(time.Duration(rng.IntN(1e6)))
+			}
+		}
+		calls.Wait()
 	})
 }
 
