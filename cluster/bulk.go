@@ -202,12 +202,10 @@ type pressing bool
 // work lets f work with a carrier, after a rest if there is one. Who has a carrier
 // works and never waits for anything.
 func (n *Node) work(now pressing, f func(*carrier)) {
-	w := <-n.carriers
-	for left := n.rests.left(n.clock.now()); left > 0 && !bool(now); left = n.rests.left(n.clock.now()) {
-		n.carriers <- w
-		time.Sleep(left)
-		w = <-n.carriers
+	if !now {
+		time.Sleep(n.rests.before(n.clock.now()))
 	}
+	w := <-n.carriers
 	began := n.clock.now()
 	defer func() {
 		clear(w.held)

@@ -8,8 +8,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/sim"
 )
 
@@ -139,5 +141,23 @@ func TestSimForgottenBulk(t *testing.T) {
 		}
 		s.agreed()
 		s.noneLost(20_000)
+	})
+}
+
+// A slot's contents that no take and no sync wants any longer are not fetched, also
+// where they cannot be had.
+func TestSimFetchesThatNobodyWants(t *testing.T) {
+	simulate(t, 1, sim.LAN(), func(s *simulation) {
+		nodes := s.cluster(2)
+		s.net.Split([]string{nodes[0].host.Name()}, []string{nodes[1].host.Name()}, sim.Refuse)
+		for i := range 2 * fetchesAtATime {
+			nodes[0].fetch(protocol.Fetch{Slot: i, From: nodes[1].id, Nonce: 1 << 40})
+		}
+		synctest.Wait()
+		if places := len(nodes[0].fetches); places > 0 {
+			s.errorf("%d places are taken", places)
+		}
+		s.net.Heal()
+		s.agreed()
 	})
 }

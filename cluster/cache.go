@@ -50,8 +50,8 @@ type Cache[V any] struct {
 }
 
 // NewCache opens the cache of that name on a node. Opening it again with other
-// Options replaces its Load. Names are 1 to 255 bytes; a node has at most
-// 65,536 caches.
+// Options replaces its Load. Names are 1 to 255 bytes; all nodes have at most
+// 4,096 caches together.
 func NewCache[V any](n *Node, name string, o Options[V]) (*Cache[V], error) {
 	switch {
 	case n == nil:

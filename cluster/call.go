@@ -93,6 +93,9 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 			deadline = n.clock.now() + n.timeout(ctx)
 		}
 		if n.clock.now() >= deadline {
+			if errors.Is(err, wire.ErrOverloaded) {
+				return a, h, callError(err, h.name)
+			}
 			return a, h, unanswered(h, errTimeout)
 		}
 		wait = min(2*wait, lastRetry)

@@ -253,3 +253,30 @@ func TestSimRestartInPlace(t *testing.T) {
 		}
 	})
 }
+
+// A node that is closed takes no calls that it cannot answer.
+func TestSimClose(t *testing.T) {
+	simulate(t, 1, sim.LAN(), func(s *simulation) {
+		nodes := s.cluster(3)
+		n := nodes[2]
+		key := ""
+		for i := 0; n.Where("c", key).Owner != n.Name(); i++ {
+			key = fmt.Sprint(i)
+		}
+		s.drop(n)
+		begin := time.Now()
+		var closing sync.WaitGroup
+		closing.Go(func() {
+			if err := n.Close(); err != nil {
+				s.errorf("%v", err)
+			}
+		})
+		time.Sleep(10 * time.Millisecond)
+		err := nodes[0].c.Set(context.Background(), key, []byte("v"))
+		if took := time.Since(begin); took > 250*time.Millisecond {
+			s.errorf("a Set of its key took %v: %v", took, err)
+		}
+		closing.Wait()
+		s.agreed()
+	})
+}

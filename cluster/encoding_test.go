@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"testing"
 	"time"
@@ -240,5 +241,22 @@ func TestItemsOfTooManyCaches(t *testing.T) {
 	got := full.decodeItems(&d)
 	if d.err() != nil || len(got) != 2 || got[0].Ref.Key != "k2" || got[1].Ref.Key != "k4" {
 		t.Errorf("%+v, %v", got, d.err())
+	}
+}
+
+// What goes between nodes of all caches fits into a frame.
+func TestAllGenerationsFit(t *testing.T) {
+	r := newRegistry(1, newTestRegistry(t).store)
+	for i := range maxCaches {
+		s, err := r.space(fmt.Appendf(nil, "%0*d", maxCacheLen, i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Merge(s.number, protocol.Generation{Count: math.MaxUint64, Raiser: math.MaxUint64})
+	}
+	n := &Node{cfg: Config{MaxValue: DefaultMaxValue}}
+	members := maxRecords * 512 // bytes, at most
+	if size := len(r.appendGenerations(nil, r.Append(nil))); size+members > n.maxFrame() {
+		t.Errorf("%d bytes of generations, and %d of members, into frames of %d", size, members, n.maxFrame())
 	}
 }

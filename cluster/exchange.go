@@ -11,7 +11,12 @@ import (
 // Two nodes whose tables differ tell each other all they know of the members
 // and of the caches' generations.
 
-const maxRecords = 4096
+const (
+	maxRecords = 4096
+	// tellFor is how long the answer to an exchange, or to a meeting, is waited for,
+	// however little time calls have.
+	tellFor = 2 * time.Second
+)
 
 // whole is what a node knows, for an exchange.
 func (n *Node) whole() []byte {
@@ -59,7 +64,7 @@ func (n *Node) onMembers(body []byte) ([]byte, error) {
 
 // exchange asks a member for all it knows.
 func (n *Node) exchange(ctx context.Context, l *link) error {
-	b, err := l.call(ctx, kindMembers, n.whole(), n.cfg.RequestTimeout)
+	b, err := l.call(ctx, kindMembers, n.whole(), tellFor)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,20 @@ func (f *flights) fly(ctx context.Context, ref cache.Ref, k *flown, run func(con
 		if err := ctx.Err(); err != nil {
 			fl.err = ErrClosed
 		} else {
-			fl.value, fl.err = run(ctx)
+			fl.value, fl.err = onItsOwn(ctx, run)
 		}
 		close(fl.done)
 	}
+}
+
+// onItsOwn runs f in a goroutine of its own, which f may end.
+func onItsOwn(ctx context.Context, f func(context.Context) ([]byte, error)) (value []byte, err error) {
+	done := make(chan struct{})
+	err = errNoReturn
+	go func() { // waited for
+		defer close(done)
+		value, err = f(ctx)
+	}()
+	<-done
+	return value, err
 }

@@ -215,34 +215,42 @@ func bare(m *protocol.Message) *protocol.Message {
 const fetchesAtATime = 8
 
 // fetch gets the content of a slot that a grant or a sync did not carry, in a
-// goroutine that ends when all is there, or when it is not wanted any longer.
+// goroutine that ends when all is there, or when it is not wanted any longer. While
+// it waits to try again others have its place.
 func (n *Node) fetch(f protocol.Fetch) {
 	n.spawn(func(ctx context.Context) {
-		select {
-		case n.fetches <- struct{}{}:
-		case <-ctx.Done():
-			return
-		}
-		defer func() { <-n.fetches }()
-		wait := firstRetry
-		for {
-			l := n.members.link(f.From)
-			if l == nil {
-				return
-			}
-			wanted, err := n.fetchOnce(ctx, l, f)
-			if err == nil || !wanted || ctx.Err() != nil {
-				return
-			}
-			n.log.Debug("cluster: fetching a slot failed", "slot", f.Slot, "from", l.name, "err", err)
+		for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 			select {
+			case n.fetches <- struct{}{}:
 			case <-ctx.Done():
 				return
-			case <-time.After(wait):
 			}
-			wait = min(2*wait, lastRetry)
+			err := n.fetchNow(ctx, f)
+			<-n.fetches
+			if err == nil || ctx.Err() != nil {
+				return
+			}
+			n.log.Debug("cluster: fetching a slot failed", "slot", f.Slot, "err", err)
+			rest(ctx, wait)
 		}
 	})
+}
+
+// fetchNow tries once. It returns nil as well where there is nothing to be had any
+// longer.
+func (n *Node) fetchNow(ctx context.Context, f protocol.Fetch) error {
+	p, s := n.slot(f.Slot)
+	p.mu.Lock()
+	wanted := s.Wants(f)
+	p.mu.Unlock()
+	l := n.members.link(f.From)
+	if l == nil || !wanted {
+		return nil
+	}
+	if err := n.fetchOnce(ctx, l, f); err != nil {
+		return fmt.Errorf("from %s: %w", l.name, err)
+	}
+	return nil
 }
 
 // have is one entry that is staged here, as a fetch names it.
@@ -259,7 +267,8 @@ func haveOf(ref cache.Ref, version uint64, tombstone bool) have {
 	return have{ref.Hash, version}
 }
 
-func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted bool, err error) {
+// fetchOnce brings piece after piece until all is there, or is not wanted any longer.
+func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) error {
 	staged := make(map[have]cache.Ref)
 	var haves []byte
 	if !f.All {
@@ -286,7 +295,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		body = append(body, haves...)
 		b, err := l.carry(ctx, kindFetch, body)
 		if err != nil {
-			return true, err
+			return err
 		}
 		d := decoder{b: b}
 		last := d.byte() == 1
@@ -299,16 +308,16 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) (wanted
 		}
 		items := n.caches.decodeItems(&d)
 		if err := d.err(); err != nil {
-			return true, err
+			return err
 		}
 		if !last && next <= hash && !first {
-			return true, errShort
+			return errShort
 		}
 		st, p, s := n.begin(f.Slot)
 		ok := s.Fetched(f, items, gone, floor, last, n.clock.now(), &st.out)
 		n.end(st, p, f.Slot)
 		if last || !ok {
-			return ok, nil
+			return nil
 		}
 		hash = next
 	}

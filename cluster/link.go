@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -223,7 +224,11 @@ func (l *link) flush(c *wire.Conn, out []byte) {
 		}
 		if err := c.Send(kindBatch, out[:n]); err != nil {
 			l.n.counts.dropped.Add(1)
-			l.n.log.Debug("cluster: messages dropped", "member", l.name, "err", err)
+			level := slog.LevelDebug
+			if errors.Is(err, wire.ErrTooLong) { // and will be again
+				level = slog.LevelError
+			}
+			l.n.log.Log(context.Background(), level, "cluster: messages dropped", "member", l.name, "err", err)
 		}
 		out = out[n:]
 	}

@@ -22,7 +22,10 @@ type loader struct {
 
 const maxLoaders = 1024
 
-var errNoLoader = errors.New("cluster: the owner of the key has no Load for this cache")
+var (
+	errNoLoader = errors.New("cluster: the owner of the key has no Load for this cache")
+	errNoReturn = errors.New("cluster: Load has ended its goroutine and not returned")
+)
 
 // run calls Load with a deadline of its own: the callers that wait for it may
 // come and go. A panic becomes an error.
@@ -53,17 +56,20 @@ func (n *Node) load(l protocol.Load) {
 		return
 	}
 	started := n.spawn(func(ctx context.Context) {
-		defer func() { <-run.slots }()
+		r := protocol.Loaded{Err: errNoReturn}
+		defer func() { // also if Load has ended the goroutine
+			<-run.slots
+			n.loaded(l, r)
+		}()
 		sp.counts.loads.Add(1)
 		value, err := run.run(ctx, l.Ref.Key)
-		r := protocol.Loaded{Value: value, TTL: run.ttl, Err: err}
+		r = protocol.Loaded{Value: value, TTL: run.ttl, Err: err}
 		switch {
 		case errors.Is(err, ErrNotFound):
 			r = protocol.Loaded{Missing: true, Recall: run.negative}
 		case err == nil && len(value) > n.cfg.MaxValue:
 			r = protocol.Loaded{Err: tooLarge("a loaded value", len(value), n.cfg.MaxValue)}
 		}
-		n.loaded(l, r)
 	})
 	if !started {
 		<-run.slots

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -294,5 +295,38 @@ func TestLoadAloneIsNotShared(t *testing.T) {
 	<-first
 	if n := g.runs.Load(); n > 3 {
 		t.Errorf("the loader ran %d times", n)
+	}
+}
+
+// A Load may end its goroutine, as a test's Fatal does. That is an error for those who
+// wait, and the key can be loaded again.
+func TestLoadThatDoesNotReturn(t *testing.T) {
+	n := startNode(t, "n1", nil, nil)
+	waitActive(t, n)
+	var runs atomic.Int64
+	c := openLoading(t, []*Node{n}, Options[string]{Load: func(context.Context, string) (string, error) {
+		if runs.Add(1)%2 == 1 {
+			runtime.Goexit()
+		}
+		return "v", nil
+	}})[0]
+	for how, get := range map[string]func(key string) error{
+		"at the owner": func(key string) error { _, err := c.Get(context.Background(), key); return err },
+		"alone": func(key string) error {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			_, err := n.loadAlone(ctx, c.space, key)
+			return err
+		},
+	} {
+		for i := range 4 {
+			err := get(how)
+			if lost := i%2 == 0; errors.Is(err, errNoReturn) != lost || (err == nil) == lost {
+				t.Errorf("%s, run %d: %v", how, i+1, err)
+			}
+			if err := c.Delete(context.Background(), how); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

@@ -96,12 +96,17 @@ func (r *roster) meet(rec record, theirs terms) (record, terms) {
 	}
 	again := r.takeAgain(o, dropped || servedApart(mine, theirs))
 	r.settle(changed || again, again)
+	anew := again
 	// A slot may have become active between the question and the new table.
 	if served := r.node.served.Load(); served && !mine.served {
 		mine.served = true
 		r.mu.Lock()
 		again = r.takeAgain(o, dropped || servedApart(mine, theirs))
 		r.settle(again, again)
+		anew = anew || again
+	}
+	if anew {
+		r.node.log.Info("cluster: meeting a member that served on its own: taking all slots again", "member", rec.Name)
 	}
 	return self, mine
 }
@@ -113,7 +118,6 @@ func (r *roster) takeAgain(o *other, stranger bool) bool {
 		return false
 	}
 	o.stranger = true
-	r.node.log.Info("cluster: meeting a member that served on its own: taking all slots again", "member", o.Name)
 	return true
 }
 
@@ -126,7 +130,7 @@ func (n *Node) meetSoon(rec record) {
 			if l == nil {
 				return
 			}
-			if n.meetOnce(ctx, l, n.cfg.RequestTimeout) {
+			if n.meetOnce(ctx, l, tellFor) {
 				return
 			}
 			select {

@@ -211,10 +211,13 @@ func (n *Node) open(ctx context.Context) error {
 	return nil
 }
 
+// maxFrame has room for a value, and for all that a node knows of members and caches.
+func (n *Node) maxFrame() int { return max(4<<20, n.cfg.MaxValue+64<<10) }
+
 func (n *Node) openWire(ln net.Listener) error {
 	n.wire = wire.Config{
 		Protocol: spoken,
-		MaxFrame: max(4<<20, n.cfg.MaxValue+64<<10),
+		MaxFrame: n.maxFrame(),
 		Hello:    binary.BigEndian.AppendUint64(nil, uint64(n.id)),
 		Logger:   n.log,
 		Dial:     n.cfg.dial,
@@ -389,13 +392,17 @@ func (n *Node) Close() error {
 	defer close(n.done)
 	n.shut.Store(true)
 	n.cancel()
+	// What a node cannot answer any longer it is not to take either: gossip takes its
+	// time to end, and calls would wait in vain so long.
+	var server sync.WaitGroup
+	if n.server != nil {
+		server.Go(n.server.Close)
+	}
 	var err error
 	if n.gossip != nil {
 		err = n.gossip.Close()
 	}
-	if n.server != nil {
-		n.server.Close()
-	}
+	server.Wait()
 	n.running.Wait()
 	n.store.Close()
 	n.events.close()

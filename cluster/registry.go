@@ -12,7 +12,9 @@ import (
 )
 
 const (
-	maxCaches   = 1 << 16
+	// maxCaches bounds how long the list of all generations is, which goes between
+	// nodes as one frame.
+	maxCaches   = 1 << 12
 	maxCacheLen = 255
 )
 

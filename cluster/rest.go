@@ -15,8 +15,10 @@ import (
 const (
 	// restFor is how many times as long a node rests as it has worked.
 	restFor = 20
-	// restMost bounds one rest.
+	// restMost bounds one rest, and turnMost how long a piece waits for its turn:
+	// who waits may be a connection's reader, and the other side is to hear from it.
 	restMost = 10 * time.Millisecond
+	turnMost = 200 * time.Millisecond
 	// calledFor is how long a call is taken for a sign of more.
 	calledFor = 100 * time.Millisecond
 	// callsEvery is how often it is looked whether there are calls.
@@ -28,26 +30,32 @@ const (
 type rests struct {
 	calls func() uint64 // counts the calls here
 
-	mu     sync.Mutex // guards what follows
-	until  time.Duration
+	mu     sync.Mutex    // guards what follows
+	next   time.Duration // when the next piece may be worked on
+	pause  time.Duration // after it
 	called time.Duration // until when calls are thought to go on
 	count  uint64        // of calls, when it was last looked
 	look   time.Duration // when to look again
 }
 
-// left is how long the node rests still.
-func (r *rests) left(now time.Duration) time.Duration {
+// before returns how long to rest before a piece is worked on. Those who ask have
+// their turns one after another.
+func (r *rests) before(now time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.until - now
+	turn := min(max(r.next, now), now+turnMost)
+	r.next = turn + r.pause
+	return turn - now
 }
 
-// worked notes that a piece has taken so long.
+// worked notes that a piece has taken so long, which is what the next one is thought
+// to take.
 func (r *rests) worked(now, took time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.pause = 0
 	if r.callsGoOn(now) {
-		r.until = now + min(restFor*took, restMost)
+		r.pause = min(restFor*took, restMost)
 	}
 }
 

@@ -12,33 +12,44 @@ func TestRests(t *testing.T) {
 	calls := uint64(0)
 	r := rests{calls: func() uint64 { return calls }}
 	now := time.Second
-	r.worked(now, time.Millisecond/10)
-	if left := r.left(now); left > 0 {
-		t.Errorf("without calls: rests for %v", left)
+	rests := func(took time.Duration) time.Duration {
+		r.worked(now, took)
+		r.before(now)
+		return r.before(now)
+	}
+	if got := rests(time.Millisecond / 10); got > 0 {
+		t.Errorf("without calls: rests for %v", got)
 	}
 	calls++
-	now += callsEvery
 	for took, want := range map[time.Duration]time.Duration{
 		time.Millisecond / 10: restFor * time.Millisecond / 10,
 		time.Second:           restMost,
 	} {
-		r.worked(now, took)
-		if left := r.left(now); left != want {
-			t.Errorf("after %v with calls: rests for %v, not %v", took, left, want)
-		}
-		if left := r.left(now + want/2); left != want/2 {
-			t.Errorf("in the middle of %v: %v", want, left)
+		now += 2 * restMost
+		if got := rests(took); got != want {
+			t.Errorf("after %v with calls: rests for %v, not %v", took, got, want)
 		}
 	}
-	now += callsEvery
-	r.worked(now, time.Millisecond/10)
-	if r.left(now) <= 0 {
+	now += calledFor - 1 - 2*restMost
+	if got := rests(time.Millisecond / 10); got <= 0 {
 		t.Error("does not rest soon after a call")
 	}
-	now += calledFor
-	r.worked(now, time.Millisecond/10)
-	if left := r.left(now); left > 0 {
-		t.Errorf("%v after the last call: rests for %v", calledFor, left)
+	now += callsEvery
+	if got := rests(time.Millisecond / 10); got > 0 {
+		t.Errorf("%v after the last call: rests for %v", calledFor, got)
+	}
+}
+
+// Those who work at the same time have their turns one after another, and nobody
+// waits for long.
+func TestRestsInTurns(t *testing.T) {
+	r := rests{calls: func() uint64 { return 1 }}
+	const now = time.Second
+	r.worked(now, time.Second)
+	for i := range 100 {
+		if got, want := r.before(now), min(time.Duration(i)*restMost, turnMost); got != want {
+			t.Errorf("the %d. waits for %v, not %v", i, got, want)
+		}
 	}
 }
 

@@ -111,3 +111,12 @@ func (n *names) LookupNetIP(context.Context, string, string) ([]netip.Addr, erro
 	}
 	return n.addr, nil
 }
+
+// How little time calls have is no matter to members that come to know each other.
+func TestSimShortRequestTimeout(t *testing.T) {
+	simulate(t, 1, sim.Link{Latency: 5 * time.Millisecond}, func(s *simulation) {
+		s.change = func(c *Config) { c.RequestTimeout = time.Millisecond }
+		s.cluster(3)
+		s.agreed()
+	})
+}

@@ -12,7 +12,7 @@ import (
 // for minutes then, and after a cut its next attempt may be two minutes off. So
 // each side listens for itself. Where nothing has come for a quarter of
 // Config.MaxSilence it sends a keep-alive, which the peer's reader answers at
-// once, whatever its handler does; and where nothing comes after that either the
+// once, unless its handler is at work; and where nothing comes after that either the
 // connection ends. That is MaxSilence after the last byte, and up to a quarter
 // more.
 //
