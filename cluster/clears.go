@@ -1,6 +1,9 @@
 package cluster
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -74,4 +77,45 @@ func (c *clears) tick(n *Node) {
 			s.Tick(n.clock.now(), out)
 		}
 	}))
+}
+
+// clear clears a cache on every member.
+func (n *Node) clear(ctx context.Context, sp *space) error {
+	if err := n.check(ctx, "-"); err != nil {
+		return err
+	}
+	if n.fencedOff() {
+		return errFenced
+	}
+	sp.counts.clears.Add(1)
+	timeout := n.timeout(ctx)
+	deadline := n.clock.now() + timeout
+	for !n.merged.Load() { // what has not heard of earlier clears may not clear
+		if err := n.await(ctx, n.members.view.Load(), min(firstRetry, deadline-n.clock.now())); err != nil {
+			return err
+		}
+		if n.clock.now() >= deadline {
+			return fmt.Errorf("%w: the node has not joined yet: %w", ErrUnavailable, errTimeout)
+		}
+	}
+	defer n.spreadGeneration(sp)
+	lc := n.takeLocal()
+	call := n.clears.start(n, sp.number, lc, deadline-margin(timeout))
+	a, err := n.waitLocal(ctx, lc, func() bool { return n.clears.forget(call) }, deadline-n.clock.now())
+	if err != nil {
+		if errors.Is(err, ErrClosed) {
+			return err
+		}
+		return fmt.Errorf("%w: clearing: %w", ErrUnavailable, err)
+	}
+	return answerError(&a, n)
+}
+
+// spreadGeneration lets members hear early of a clear that nobody whom it asked
+// knows of. They would hear of it in any case; nothing rests on this.
+func (n *Node) spreadGeneration(sp *space) {
+	gen := []protocol.CacheGeneration{{Cache: sp.number, Generation: *sp.gen.Load()}}
+	if err := n.gossip.Broadcast(n.caches.appendGenerations(nil, gen)); err != nil {
+		n.log.Debug("cluster: a clear was not spread by gossip", "err", err)
+	}
 }

@@ -113,3 +113,11 @@ func (n *Node) read(ctx context.Context, sp *space, hash uint64, key string) (fo
 	}
 	return found{}, err
 }
+
+func foundOf(hit *cache.Hit) found {
+	f := found{value: hit.Value, decoded: hit.Decoded, version: hit.Version, source: Source{kind: sourceOwned}}
+	if hit.Kind == cache.Near {
+		f.source.kind = sourceNear
+	}
+	return f
+}

@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"cmp"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -51,27 +49,6 @@ type other struct {
 	dropped  bool          // was out of the table before, having been in it
 	stranger bool          // served without this node, and all was taken again for it
 	drops                  // how often either took the other for dead
-}
-
-// drops is how often two members have taken each other out of their tables
-// without a word of the other's. Who was taken out must take all its slots again
-// before it comes back, once for each time; so each tells the other its count
-// until the other has heard of it.
-type drops struct {
-	mine   uint64 // this node took the other out
-	theirs uint64 // the other took this node out, as far as that has been acted upon
-}
-
-// departed is a member that is no more.
-type departed struct {
-	record
-	inOrder bool // its process is gone for good
-	said    bool // it has said so itself
-	refused bool // nobody listens at its address, see gone.go
-	named   bool // gossip takes it for a member still
-	proving bool // it is being looked for, see gone.go
-	at      time.Duration
-	drops
 }
 
 const (
@@ -166,51 +143,6 @@ func (r *roster) learnOne(src source, rec *record) bool {
 	return isNew || o.record != before
 }
 
-// drop takes a member out; how it went is in g. It is called with mu held.
-func (r *roster) drop(id protocol.Member, g departed) bool {
-	o := r.others[id]
-	if o == nil {
-		if old, known := r.gone[id]; known {
-			old.inOrder, old.said = old.inOrder || g.inOrder, old.said || g.said
-			old.named = old.named && g.named
-			r.gone[id] = old
-		} else if g.inOrder {
-			g.record = record{ID: id, State: left}
-			r.remember(g)
-		}
-		return false
-	}
-	delete(r.others, id)
-	delete(r.kin, id)
-	g.record, g.drops = o.record, o.drops
-	if o.inTable() && !g.inOrder {
-		g.mine++
-	}
-	if o.inTable() && !g.said {
-		r.lost = r.node.clock.now()
-	}
-	r.remember(g)
-	r.node.events.departed(&o.record, g.inOrder)
-	return true
-}
-
-// remember notes that a member is gone. Where there are too many the oldest is
-// forgotten, of those that have left in order first.
-func (r *roster) remember(gone departed) {
-	if len(r.gone) >= maxGone {
-		var oldest protocol.Member
-		for id, g := range r.gone {
-			o, any := r.gone[oldest]
-			if !any || g.inOrder && !o.inOrder || g.inOrder == o.inOrder && g.at < o.at {
-				oldest = id
-			}
-		}
-		delete(r.gone, oldest)
-	}
-	gone.at = r.node.clock.now()
-	r.gone[gone.ID] = gone
-}
-
 // settle makes links and a table of what is known now, and unlocks mu.
 func (r *roster) settle(changed, stranger bool) {
 	var steps []*step
@@ -231,153 +163,6 @@ func (r *roster) settle(changed, stranger bool) {
 	}
 }
 
-// relink opens links to new members and closes those to members that are gone.
-func (r *roster) relink() {
-	old := *r.linked.Load()
-	links := make(map[protocol.Member]*link, len(r.others))
-	for id, o := range r.others {
-		l := old[id]
-		if l == nil || l.addr != o.Peer {
-			if l != nil {
-				l.close()
-			}
-			l = r.node.newLink(o.record)
-		}
-		links[id] = l
-	}
-	for id, l := range old {
-		if links[id] == nil {
-			l.close()
-		}
-	}
-	r.linked.Store(&links)
-}
-
-// remake makes the table anew and gives it to the slots, where it differs or
-// a stranger is in it.
-func (r *roster) remake(stranger bool) []*step {
-	var members, joiners []record
-	if r.self.inTable() {
-		members = append(members, r.self)
-	}
-	for _, o := range r.others {
-		switch {
-		case !o.inTable():
-			joiners = append(joiners, o.record)
-		case o.met || !r.self.inTable():
-			members = append(members, o.record)
-		}
-	}
-	slices.SortFunc(joiners, func(a, b record) int { return cmp.Compare(a.ID, b.ID) })
-	old := r.view.Load()
-	v, near := newView(r.self.ID, members, joiners, r.near, &r.node.rings, r.link)
-	if !stranger && v.table.Digest == old.table.Digest && slices.Equal(v.table.Reach, old.table.Reach) {
-		return nil
-	}
-	r.near = near
-	if r.node.cfg.Fence > 0 {
-		v.table.Lost = r.lost
-		if r.lost >= 0 {
-			v.table.Barred = r.lost + FenceFor + fenceMargin
-		}
-	}
-	r.view.Store(v)
-	r.node.standing.seats(v.table.Members, r.self.ID)
-	r.node.handing.Add(int64(lostTo(old, v, r.self.ID)))
-	steps := r.node.switchSlots(v.table, stranger)
-	if stranger { // what was revoked meanwhile did not reach this node
-		r.node.dropNear()
-	}
-	close(old.replace)
-	r.node.progress()
-	return steps
-}
-
-// lostTo counts the slots that a node has by one view and no longer by the next.
-func lostTo(old, next *view, self protocol.Member) int {
-	if old.ring == next.ring {
-		return 0
-	}
-	lost := 0
-	for slot := range slotCount {
-		h, had := old.owner(slot)
-		now, has := next.owner(slot)
-		if had && h.id == self && has && now.id != self {
-			lost++
-		}
-	}
-	return lost
-}
-
-// advance moves this node on to a state, if it is not that far.
-func (r *roster) advance(to state) {
-	r.move(to, func(s state) bool { return s < to })
-}
-
-// quitJoining makes a node that is joining still one that has left, and tells
-// whether it was: it has nothing to hand over, and does not turn active any more.
-func (r *roster) quitJoining() bool {
-	return r.move(left, func(s state) bool { return s == joining })
-}
-
-// move changes this node's state where the one that it has allows it, and tells
-// everybody.
-func (r *roster) move(to state, allowed func(state) bool) bool {
-	moved := r.turn(to, allowed)
-	if moved {
-		r.node.spreadState()
-	}
-	return moved
-}
-
-// turn is move without gossip. Who is active at the moment when this node becomes
-// so is kin.
-func (r *roster) turn(to state, allowed func(state) bool) bool {
-	r.mu.Lock()
-	if !allowed(r.self.State) {
-		r.mu.Unlock()
-		return false
-	}
-	r.self.State = to
-	if to == active {
-		for id, o := range r.others {
-			if o.inTable() {
-				o.met = true
-				r.kin[id] = true
-			}
-		}
-	}
-	told := to != left
-	if told {
-		r.tellState() // before the takes that follow
-	}
-	r.settle(true, false)
-	if !told { // not before this node has stopped to serve
-		r.mu.Lock()
-		r.tellState()
-		r.mu.Unlock()
-	}
-	return true
-}
-
-// Failed and left members, as gossip tells it.
-func (r *roster) depart(id protocol.Member, inOrder bool) {
-	r.departAs(id, departed{inOrder: inOrder, said: inOrder})
-}
-
-func (r *roster) departAs(id protocol.Member, g departed) {
-	r.mu.Lock()
-	r.settle(r.drop(id, g), false)
-}
-
-// departed tells whether a member is known to be no more.
-func (r *roster) departed(id protocol.Member) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	_, gone := r.gone[id]
-	return gone && r.others[id] == nil
-}
-
 // records lists this node and all others, and those known to have left.
 func (r *roster) records() []record {
 	r.mu.Lock()
@@ -393,13 +178,6 @@ func (r *roster) records() []record {
 		}
 	}
 	return list
-}
-
-// me returns this node's own record.
-func (r *roster) me() record {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.self
 }
 
 // nobody tells whether no other member is active or leaving, and the lowest
@@ -440,22 +218,4 @@ func (r *roster) tick() {
 	}
 	r.node.store.Remember(now < r.forgetAt)
 	r.settle(changed, false)
-}
-
-// tellState tells every member directly how far this node is. It is called with
-// mu held.
-func (r *roster) tellState() {
-	served := r.node.served.Load()
-	for id, l := range *r.linked.Load() {
-		if o := r.others[id]; o != nil {
-			l.putState(&r.self, terms{kin: r.kin[id], served: served, drops: o.mine})
-		}
-	}
-}
-
-// setGossip notes the address that this node's gossip has.
-func (r *roster) setGossip(addr string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.self.Gossip = addr
 }
