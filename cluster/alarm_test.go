@@ -66,7 +66,7 @@ func TestLongFalseAlarm(t *testing.T) {
 }
 
 func TestGoneAreBounded(t *testing.T) {
-	n := &Node{clock: newClock()}
+	n := &Node{clock: newClock(1)}
 	r := newRoster(n, record{ID: 1, Name: "n"})
 	for i := range 3 * maxGone {
 		r.remember(departed{record: record{ID: protocol.Member(i + 2), State: active}, inOrder: i%3 == 0})

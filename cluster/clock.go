@@ -3,6 +3,8 @@ package cluster
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/peercache/peercache/internal/protocol"
 )
 
 // clock is the node's hybrid logical clock (Kulkarni et al., Logical Physical
@@ -10,15 +12,20 @@ import (
 // in its upper 44 bits and counts in the lower 20.
 type clock struct {
 	start time.Time
-	wall  func() time.Time // the time of day, which may be wrong and may jump
-	last  atomic.Uint64    // the newest version made or observed, but for those in far
-	far   atomic.Uint64    // the newest version made above one that is not followed
+	// own is where this node begins to count in a millisecond. Nodes that do not hear
+	// of each other, and begin at different places, hardly ever make the same version.
+	own  uint64
+	wall func() time.Time // the time of day, which may be wrong and may jump
+	last atomic.Uint64    // the newest version made or observed, but for those in far
+	far  atomic.Uint64    // the newest version made above one that is not followed
 
 	faults faulty
 }
 
 const (
 	counterBits = 20
+	// ownBits leave half of the counts of a millisecond to count in.
+	ownBits = counterBits - 1
 	// maxAhead is how far another node's clock may be ahead of this one's and
 	// still be followed.
 	maxAhead = time.Hour
@@ -27,7 +34,10 @@ const (
 	maxVersion = 1 << 63
 )
 
-func newClock() *clock { return &clock{start: time.Now(), wall: time.Now} }
+// newClock returns the clock of a node with that incarnation.
+func newClock(self protocol.Member) *clock {
+	return &clock{start: time.Now(), wall: time.Now, own: uint64(self) % (1 << ownBits)}
+}
 
 // now is the time since the node's start, on Go's monotonic clock.
 func (c *clock) now() time.Duration { return c.faults.timer(time.Since(c.start), c) }
@@ -49,7 +59,7 @@ func (c *clock) Next(floor uint64) uint64 {
 		last := counter.Load()
 		v := max(last, floor) + 1
 		if counter == &c.last {
-			v = max(v, c.physical())
+			v = max(v, c.physical()+c.own)
 		}
 		if counter.CompareAndSwap(last, v) {
 			return v

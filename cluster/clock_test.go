@@ -10,7 +10,7 @@ import (
 )
 
 func TestClock(t *testing.T) {
-	c := newClock()
+	c := newClock(1)
 	far := c.followed() + uint64(10*maxAhead.Milliseconds())<<counterBits
 	seen := make(map[uint64]bool)
 	for i := range 1000 {

@@ -120,9 +120,16 @@ const (
 )
 
 func newNode(cfg Config) (*Node, error) {
+	id := cfg.faults.id(cfg.Name)
+	for id == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // does not fail
+		id = protocol.Member(binary.BigEndian.Uint64(b[:]))
+	}
 	n := &Node{
+		id:    id,
 		longs: make(chan struct{}, maxAtLength), fetches: make(chan struct{}, fetchesAtATime), carriers: newCarriers(),
-		cfg: cfg, log: cfg.Logger, clock: newClock(),
+		cfg: cfg, log: cfg.Logger, clock: newClock(id),
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
 		leftDone: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -130,16 +137,10 @@ func newNode(cfg Config) (*Node, error) {
 		n.clock.wall = cfg.wall
 	}
 	n.clock.faults = cfg.faults
-	n.id = cfg.faults.id(cfg.Name)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.steps.New = func() any { return new(step) }
 	n.batches.New = func() any { return new([]protocol.Message) }
 	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }
-	for n.id == 0 {
-		var b [8]byte
-		_, _ = rand.Read(b[:]) // does not fail
-		n.id = protocol.Member(binary.BigEndian.Uint64(b[:]))
-	}
 	var err error
 	budget := cfg.Memory
 	if cfg.faults.has(overBudget) {

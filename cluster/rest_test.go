@@ -56,7 +56,7 @@ func TestRestsInTurns(t *testing.T) {
 // A copy that would be over too late does not rest.
 func TestRestsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := &Node{clock: newClock()}
+		n := &Node{clock: newClock(1)}
 		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
 		defer cancel()
 		time.Sleep(3 * time.Second) // half of three quarters

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"time"
 
@@ -258,5 +259,57 @@ func TestSimFlappingCut(t *testing.T) {
 			_ = d.all()[0].c.Clear(context.Background())
 			d.healed("a link that came and went 12 times")
 		})
+	})
+}
+
+// What two sides of a split write in the same moment are two versions, of which all take
+// the same in the end.
+func TestSimSplitInTheSameMoment(t *testing.T) {
+	const keys = 100
+	simulate(t, 1, sim.LAN(), func(s *simulation) {
+		s.change = backups(1)
+		nodes := s.cluster(4)
+		s.settled()
+		one, other := []string{nodes[0].host.Name(), nodes[1].host.Name()}, []string{nodes[2].host.Name(), nodes[3].host.Name()}
+		s.net.Split(one, other, sim.BlackHole)
+		eventually(t, "there are two clusters", func() bool {
+			for _, n := range nodes {
+				if n.Stats().Members != 2 || n.Stats().SlotsActive != n.Stats().SlotsOwned {
+					return false
+				}
+			}
+			return true
+		})
+		var wg sync.WaitGroup
+		for i := range keys {
+			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+			for _, n := range nodes[1:3] {
+				wg.Go(func() {
+					if err := n.keep.Set(context.Background(), kept(i), []byte(n.Name())); err != nil {
+						s.errorf("%v", err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		s.net.Heal()
+		s.agreed()
+		s.settled()
+		before := make([]string, keys)
+		for i := range keys {
+			v, err := nodes[0].keep.Get(context.Background(), kept(i))
+			if err != nil {
+				s.errorf("%v", err)
+			}
+			before[i] = string(v)
+		}
+		s.kill(nodes[3])
+		s.agreed()
+		time.Sleep(DefaultNearTTL)
+		for i := range keys {
+			if v, err := nodes[0].keep.Get(context.Background(), kept(i)); string(v) != before[i] {
+				s.errorf("%s was %s, and is %s from its backup: %v", kept(i), before[i], v, err)
+			}
+		}
 	})
 }
