@@ -92,31 +92,33 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) error {
 	for hash, first := uint64(0), true; ; first = false {
 		body := binary.AppendUvarint(nil, uint64(f.Slot))
 		body = binary.BigEndian.AppendUint64(body, hash)
+		body = binary.BigEndian.AppendUint64(body, n.caches.Digest())
 		body = append(body, haves...)
 		b, err := l.carry(ctx, kindFetch, body)
 		if err != nil {
 			return err
 		}
 		d := decoder{b: b}
-		last := d.byte() == 1
-		next, floor := d.uint64(), d.uint64()
-		var gone []cache.Ref
+		piece := protocol.Piece{Last: d.byte() == 1}
+		next := d.uint64()
+		piece.Floor = d.uint64()
+		piece.Generations = n.caches.decodeGenerations(&d)
 		for range d.count(16) {
 			if ref, ok := staged[have{d.uint64(), d.uint64()}]; ok && first {
-				gone = append(gone, ref)
+				piece.Gone = append(piece.Gone, ref)
 			}
 		}
-		items := n.caches.decodeItems(&d)
+		piece.Items = n.caches.decodeItems(&d)
 		if err := d.err(); err != nil {
 			return err
 		}
-		if !last && next <= hash && !first {
+		if !piece.Last && next <= hash && !first {
 			return errShort
 		}
 		st, p, s := n.begin(f.Slot)
-		ok := s.Fetched(f, items, gone, floor, last, n.clock.now(), &st.out)
+		ok := s.Fetched(f, &piece, n.clock.now(), &st.out)
 		n.end(st, p, f.Slot)
-		if last || !ok {
+		if piece.Last || !ok {
 			return nil
 		}
 		hash = next
@@ -132,11 +134,11 @@ func (n *Node) fetchPresses(body []byte) pressing {
 }
 
 // onFetch answers with the next piece of a slot: whether it is the last, where
-// the next one begins, the slot's floor, which of the taker's entries are not here, and the items
-// that the taker does not have.
+// the next one begins, the slot's floor, the generations of caches where the taker's are
+// others, which of the taker's entries are not here, and the items that it does not have.
 func (n *Node) onFetch(w *carrier, body []byte) error {
 	d := decoder{b: body}
-	slot, hash := d.slot(), d.uint64()
+	slot, hash, known := d.slot(), d.uint64(), d.uint64()
 	if d.bad || len(d.b)%16 != 0 {
 		return errShort
 	}
@@ -159,7 +161,13 @@ func (n *Node) onFetch(w *carrier, body []byte) error {
 		b[0] = 1
 	}
 	b = binary.BigEndian.AppendUint64(b, next)
-	b = binary.BigEndian.AppendUint64(b, n.store.Floor(slot)) // after the contents were listed
+	// These after the contents were listed.
+	b = binary.BigEndian.AppendUint64(b, n.store.Floor(slot))
+	var generations []protocol.CacheGeneration
+	if n.caches.Digest() != known {
+		generations = n.caches.Append(nil)
+	}
+	b = n.caches.appendGenerations(b, generations)
 	if hash != 0 {
 		clear(haves) // told with the first piece
 	}

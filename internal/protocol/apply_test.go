@@ -378,7 +378,7 @@ func (r *runner) deliver(w *world, p *packet) {
 			n.slot.Staged(p.items, now)
 		case aFetch:
 			items := n.slot.Content(now)
-			reply := packet{from: x, to: p.from, kind: aFetched, nonce: p.nonce, all: p.all, items: items, floor: n.mem.floor}
+			reply := packet{from: x, to: p.from, kind: aFetched, nonce: p.nonce, all: p.all, items: items, floor: n.mem.floor, generation: n.gen.now}
 			for _, have := range p.items {
 				if p.all {
 					break
@@ -395,7 +395,10 @@ func (r *runner) deliver(w *world, p *packet) {
 			if p.drop {
 				gone = []cache.Ref{ref}
 			}
-			n.slot.Fetched(Fetch{From: from, Nonce: p.nonce, All: p.all}, p.items, gone, p.floor, true, now, &r.out)
+			n.slot.Fetched(Fetch{From: from, Nonce: p.nonce, All: p.all}, &Piece{
+				Items: p.items, Gone: gone, Floor: p.floor, Last: true,
+				Generations: []CacheGeneration{{Cache: ref.Cache, Generation: p.generation}},
+			}, now, &r.out)
 		}
 	})
 }

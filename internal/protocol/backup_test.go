@@ -157,7 +157,7 @@ func TestSyncReplacesTheCopy(t *testing.T) {
 		t.Fatalf("fetches %+v, term %v", out.Fetches, n.slot.Term())
 	}
 	f := out.Fetches[0]
-	if !n.slot.Fetched(f, item(3, 3), nil, 0, true, now, &out) || n.slot.Term().Count != 5 {
+	if !n.slot.Fetched(f, &Piece{Items: item(3, 3), Last: true}, now, &out) || n.slot.Term().Count != 5 {
 		t.Error("what was fetched is not taken")
 	}
 	if e, _ := n.mem.Peek(ref, cache.Owned); e.Version != 3 {

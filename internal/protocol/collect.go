@@ -66,19 +66,19 @@ func (s *Slot) fills(f Fetch) bool {
 	return y != nil && f.Nonce == y.Nonce && f.From == y.Term.Raiser
 }
 
-// Fetched takes a piece of a giver's content: the items that differ from what
-// is staged here (or all of them, as the Fetch said), and the keys that are
-// staged here and that the giver does not have. Floor is the giver's, after it has
-// looked: it may have evicted something since its grant. It returns false where the
-// fetch is no longer wanted.
-func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, floor uint64, last bool, now time.Duration, out *Out) bool {
+// Fetched takes a piece of a giver's content. It returns false where the fetch is no
+// longer wanted.
+func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 	if !s.Wants(f) {
 		return false
 	}
+	for _, g := range p.Generations {
+		s.sh.Generations.Merge(g.Cache, g.Generation)
+	}
 	if s.fills(f) {
-		s.dropStaged(gone)
-		s.fillWith(items, now)
-		if last {
+		s.dropStaged(p.Gone)
+		s.fillWith(p.Items, now)
+		if p.Last {
 			s.fill(out)
 		}
 		return true
@@ -86,20 +86,20 @@ func (s *Slot) Fetched(f Fetch, items []Item, gone []cache.Ref, floor uint64, la
 	t := s.take
 	for i := range t.grants {
 		if g := &t.grants[i]; g.from == f.From {
-			if floor > g.floor && t.apart(g.term) {
-				t.rose = max(t.rose, floor)
+			if p.Floor > g.floor && t.apart(g.term) {
+				t.rose = max(t.rose, p.Floor)
 			}
-			g.floor = max(g.floor, floor)
+			g.floor = max(g.floor, p.Floor)
 			if f.All {
-				s.merge(g, items, now)
+				s.merge(g, p.Items, now)
 			}
 		}
 	}
 	if !f.All {
-		s.dropStaged(gone)
-		s.putStaged(items, now)
+		s.dropStaged(p.Gone)
+		s.putStaged(p.Items, now)
 	}
-	if !last {
+	if !p.Last {
 		return true
 	}
 	t.fetching = without(t.fetching, f.From)

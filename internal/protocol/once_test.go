@@ -106,6 +106,38 @@ func TestTombstoneIsEvictedBeforeTheFetch(t *testing.T) {
 	)
 }
 
+// A clear that reached a giver between its grant and the fetch of its contents is known
+// to the taker before these are.
+func TestClearedBeforeTheFetch(t *testing.T) {
+	wantWell(t, "A suspected and alive, set+clear, backup",
+		"C: switches to table 1 (BC, owner C, backups B)",
+		"B <- take 1 from C",
+		"C: sends again what is unanswered",
+		"B: switches to table 1 (BC, owner C, backups B)",
+		"B: starts set 2",
+		"C <- grant 1 from B with 1 v1",
+		"B <- sync 2 from C",
+		"C <- synced 2 from B",
+		"C: what it lent to B ends",
+		"B <- replicate 4 from C with 2 v3",
+		"B <- take 1 from C",
+		"B: switches to table 2 (ABC, owner B, backups C)",
+		"C <- take 1 from B",
+		"A: switches to table 2 (ABC, owner B, backups C)",
+		"A <- take 1 from B",
+		"A: starts clear 3",
+		"C <- replicated 4 from B",
+		"C: switches to table 2 (ABC, owner B, backups C)",
+		"B <- grant 1 from C",
+		"C <- clear 1 from A generation 1/1",
+		"B <- grant 1 from A with 1 v1",
+		"C <- fetch for B",
+		"B <- fetched from C nothing",
+		"C <- sync 2 from B with tombstone v1",
+		"B <- synced 2 from C",
+	)
+}
+
 // wantWell follows a trace that went wrong once.
 func wantWell(t *testing.T, scenario string, trace ...string) {
 	t.Helper()

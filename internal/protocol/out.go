@@ -117,3 +117,18 @@ type Fetch struct {
 	Nonce uint64
 	All   bool
 }
+
+// Piece is a part of a giver's content: the items that differ from what is staged at
+// the taker (or all of them, as the Fetch said), and, with the first piece, the keys
+// that are staged there and that the giver does not have.
+//
+// The floor and the generations are the giver's after it has looked: since its grant it
+// may have evicted something, or cleared a cache. The generations may be left out where
+// the taker has the same.
+type Piece struct {
+	Items       []Item
+	Gone        []cache.Ref
+	Floor       uint64
+	Generations []CacheGeneration
+	Last        bool
+}

@@ -193,13 +193,13 @@ func TestFetchReplacesWhatIsOlder(t *testing.T) {
 	}
 	f := out.Fetches[0]
 	n.slot.Staged(item(3, 3), now) // comes late, and may not count
-	if !n.slot.Fetched(f, item(2, 2), []cache.Ref{ref}, 0, true, now, &out) || !n.slot.Active() {
+	if !n.slot.Fetched(f, &Piece{Items: item(2, 2), Gone: []cache.Ref{ref}, Last: true}, now, &out) || !n.slot.Active() {
 		t.Fatal("the slot is not active")
 	}
 	if e, _ := n.mem.Peek(ref, cache.Owned); e.Version != 2 {
 		t.Errorf("the entry has version %d, want 2", e.Version)
 	}
-	if n.slot.Fetched(f, nil, nil, 0, true, now, &out) {
+	if n.slot.Fetched(f, &Piece{Last: true}, now, &out) {
 		t.Error("a fetch that is over is wanted")
 	}
 }

@@ -66,6 +66,8 @@ type packet struct {
 	all      bool
 	floor    uint64 // fetched: of the giver
 
+	generation Generation // fetched: of the giver
+
 	id     uint32 // in its store
 	hash   uint64
 	values uint8 // that it has, or asks for
