@@ -19,7 +19,7 @@ test: ## everything that has to be green
 	cd bench && $(GO) vet ./...
 	$(GO) test -race -count=1 -timeout 5m $$($(GO) list ./... | grep -v -e /cluster$$ -e /internal/chaos$$)
 	$(GO) test -race -tags fewslots -short -count=1 -timeout 8m -skip '^TestSim' ./cluster -coherence.for 3s
-	$(GO) test -count=1 -run 'Ring|Rout|Joins?And|Memory|Thousand|DeletedIsGone|Conversation' ./cluster
+	$(GO) test -count=1 -run 'Ring|Rout|Joins?And|Memory|Thousand|DeletedIsGone|Conversation|WithCallsInTime' ./cluster
 	$(MAKE) -j2 --output-sync=target test-simulated
 	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestCoherenceNeedsRules' ./cluster
 	$(GO) test -count=1 -v ./internal/chaos # alone: its processes need the processors
@@ -34,7 +34,7 @@ test-simulated-faults:
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded|TestReductions|TestFenceIsNeeded' ./internal/protocol
 	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestSimNeedsRules|TestSimFindsFaults' ./cluster
 	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.seeds 200
-	$(GO) test -tags fewslots -count=1 -timeout 5m -v -run 'TestSimSplit|TestSimFlapping|TestSimFence$$|TestSimRolling|TestSimStuckMember|TestSimLeaveInTime' ./cluster -sim.for 4s
+	$(GO) test -tags fewslots -count=1 -timeout 5m -v -run 'TestSimSplit|TestSimFlapping|TestSimFence$$|TestSimRolling|TestSimStuckMember|TestSimLeaveInTime|TestSimManyNodes' ./cluster -sim.for 4s
 
 .PHONY: sim
 sim: ## whole clusters in simulation, SEEDS scenarios of each kind

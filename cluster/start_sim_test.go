@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/netip"
 	"sync"
@@ -118,5 +119,30 @@ func TestSimShortRequestTimeout(t *testing.T) {
 		s.change = func(c *Config) { c.RequestTimeout = time.Millisecond }
 		s.cluster(3)
 		s.agreed()
+	})
+}
+
+var simNodes = flag.Int("sim.nodes", 40, "how many nodes TestSimManyNodes starts")
+
+// Many nodes join one after another, each in little time, and in the end all agree.
+func TestSimManyNodes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes with the race detector; make test runs it without")
+	}
+	simulate(t, 1, sim.LAN(), func(s *simulation) {
+		s.change = backups(1)
+		var longest time.Duration
+		for i := range *simNodes {
+			begin := time.Now()
+			s.join(fmt.Sprint("n", i))
+			longest = max(longest, time.Since(begin))
+		}
+		s.agreed()
+		s.fill(1000)
+		s.noneLost(1000)
+		t.Logf("%d nodes; a join took %v at most", *simNodes, longest)
+		if longest > 500*time.Millisecond {
+			s.errorf("a join took %v", longest)
+		}
 	})
 }

@@ -40,14 +40,14 @@ const deletesAtATime = 64
 
 // deleteAll deletes every key, whatever becomes of the others.
 func (n *Node) deleteAll(ctx context.Context, sp *space, keys []string) error {
-	ctx, cancel := context.WithTimeout(ctx, n.cfg.RequestTimeout)
-	defer cancel()
-	del := func(key string) error {
+	del := func(ctx context.Context, key string) error {
 		return n.write(ctx, &op{kind: kindDelete, space: sp, key: key, hash: sp.hasher.hash(key)})
 	}
 	if len(keys) == 1 {
-		return del(keys[0])
+		return del(ctx, keys[0])
 	}
+	ctx, cancel := context.WithTimeout(ctx, n.cfg.RequestTimeout)
+	defer cancel()
 	errs := make([]error, len(keys))
 	sem := make(chan struct{}, deletesAtATime)
 	var wg sync.WaitGroup
@@ -56,7 +56,7 @@ func (n *Node) deleteAll(ctx context.Context, sp *space, keys []string) error {
 		wg.Add(1)
 		go func() { // ends with the call, which has a deadline
 			defer func() { <-sem; wg.Done() }()
-			errs[i] = del(key)
+			errs[i] = del(ctx, key)
 		}()
 	}
 	wg.Wait()
