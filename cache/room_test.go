@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // sized returns an entry that is charged with the size given, under sizedRef.
@@ -231,5 +232,32 @@ func TestBudgetHoldsWhileTenTimesAsMuchIsWritten(t *testing.T) {
 	}
 	if st := s.Stats(); st.Owned.Evictions == 0 || st.Bytes < budget/2 {
 		t.Errorf("%+v", st)
+	}
+}
+
+// What comes too late to be kept leaves its version in the floor, as it would have at
+// the end of its time: an older one, that could have lived longer, may be elsewhere.
+func TestShortThatIsOverAlready(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		at := time.Duration(100)
+		s, err := New(Config{MaxValue: 1000, Budget: 4 * (Overhead + MaxKey + 1000), Clock: func() time.Duration { return at }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ref := Ref{Hash: 1, Key: "k"}
+		if _, err := s.Put(ref, Entry{Version: 1, Value: []byte("old")}); err != nil {
+			t.Fatal(err)
+		}
+		if late {
+			at = 200
+		}
+		if _, err := s.Put(ref, Entry{Version: 2, Value: []byte("new"), Short: true, Expires: 150}); err != nil {
+			t.Fatal(err)
+		}
+		at = 200
+		if _, ok := s.Peek(ref, Owned); ok || s.Floor(1) != 2 {
+			t.Errorf("late %t: is there: %t, floor %d", late, ok, s.Floor(1))
+		}
+		s.Close()
 	}
 }

@@ -72,6 +72,10 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 		if r != nil {
 			s.remove(r)
 		}
+		if e.Kind == Owned && (e.Short || e.Tombstone && !e.Negative && s.store.remember.Load()) {
+			sl := s.slot(ref.Hash)
+			sl.floor = max(sl.floor, e.Version)
+		}
 		return Older, nil
 	}
 	if e.Tombstone {

@@ -55,8 +55,10 @@ func (r *runner) make(w *world, st step) {
 		r.local(w, x, clears, uint32(y), func(n *node) { n.clears.Start(writeCall(y), ref.Cache, never, now, &r.out) })
 	case sendOn:
 		r.sendWrite(w, x, y, r.fuses())
-	case sendNow:
-		w.switching = x + 1
+	case sendNow, sendAhead:
+		if st.kind == sendNow {
+			w.switching = x + 1
+		}
 		if w.ops[y].state == unborn {
 			w.begun(y)
 		}

@@ -32,6 +32,9 @@ type handed struct {
 	version  uint64
 	count    uint64 // the entry's generation
 	deadline time.Duration
+	// given says that every grant since has brought it to the taker, or the Clear that
+	// has removed it.
+	given bool
 }
 
 // replicate sends a write to the backups, and tells whether it has to wait for
@@ -97,15 +100,11 @@ func (s *Slot) onReplicate(from Member, m *Message, now time.Duration, out *Out)
 // keepReplica puts a write into a backup's copy. As at the owner, what cannot be
 // kept, or is over already, must not leave an old value behind.
 func (s *Slot) keepReplica(it *Item, now time.Duration) {
-	mem := s.sh.Memory
-	res, err := mem.Put(it.Ref, it.entry(cache.Owned, now))
+	res, err := s.sh.Memory.Put(it.Ref, it.entry(cache.Owned, now))
 	if err == nil && res == cache.Stored {
 		return
 	}
-	if e, ok := mem.Peek(it.Ref, cache.Owned); !ok || e.Version < it.Version {
-		mem.Drop(it.Ref, cache.OwnedOnly)
-		mem.RaiseFloor(s.num, it.Version)
-	}
+	s.lose(it.Ref, it.Version)
 }
 
 // window tells which replications of a term have come. One that comes again
@@ -170,7 +169,7 @@ func (s *Slot) hand(w *write, now time.Duration, out *Out) {
 		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
 		return
 	}
-	s.handed = append(s.handed, handed{w.call.Call, w.call.Ref, w.entry.Version, w.entry.Generation, w.call.Deadline})
+	s.handed = append(s.handed, handed{w.call.Call, w.call.Ref, w.entry.Version, w.entry.Generation, w.call.Deadline, true})
 	s.asking.start(now, s.sh.Resend)
 	s.hurryOwner(now, out)
 }
@@ -189,14 +188,33 @@ func (s *Slot) hurryOwner(now time.Duration, out *Out) {
 	s.asking.start(now, s.sh.Resend>>maxDoublings)
 }
 
-// answerHanded says that the slot is served with what this node's copy had. What
-// is still there was there all the while; and where a Clear has removed it, that
-// has removed what it was to overwrite too.
-func (s *Slot) answerHanded(out *Out) {
-	for _, h := range s.handed {
+// giveHanded notes which of the handed writes a grant brings. Where a Clear has
+// removed one, that has removed what it was to overwrite too, and the taker hears of
+// it. What is yet to be fetched may be evicted before.
+func (s *Slot) giveHanded(large bool) {
+	for i := range s.handed {
+		h := &s.handed[i]
+		e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
+		h.given = h.given && (s.hasCleared(h) || ok && e.Version >= h.version && !large)
+	}
+}
+
+func (s *Slot) hasCleared(h *handed) bool {
+	return s.sh.Generations.Of(h.ref.Cache).Count > h.count
+}
+
+// answerHanded says that the slot is served with what this node's copy had, by itself
+// or by another. What is still there was there all the while. Something newer is the
+// other's, and perhaps not visible yet.
+func (s *Slot) answerHanded(own bool, out *Out) {
+	for i := range s.handed {
+		h := &s.handed[i]
 		a := Answer{Call: h.call, Status: Written}
 		e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
-		if cleared := s.sh.Generations.Of(h.ref.Cache).Count > h.count; !cleared && (!ok || e.Version < h.version) {
+		switch {
+		case own && (s.hasCleared(h) || ok && e.Version >= h.version):
+		case !own && (h.given || ok && e.Version == h.version):
+		default:
 			a.Status = Unavailable
 		}
 		out.answer(a)

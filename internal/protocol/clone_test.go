@@ -115,7 +115,7 @@ var known = map[string]string{
 	"having":   "member have",
 	"repeat":   "at wait",
 	"syncing":  "nonce waiting alike freeing held resend",
-	"handed":   "call ref version count deadline",
+	"handed":   "call ref version count deadline given",
 	"window":   "low seen",
 	"Item":     "Ref Value Version Count Left Tombstone Negative Short",
 	"Answer":   "Call Status Lease Loaded Value Version Count Left Generation Unconfirmed Err",

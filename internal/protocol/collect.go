@@ -30,7 +30,9 @@ func (s *Slot) collect(now time.Duration, out *Out) bool {
 		return false
 	}
 	mem.DropSlot(s.num, cache.StagedOnly)
-	t.floor = mem.Floor(s.num)
+	if !own {
+		t.floor = mem.Floor(s.num)
+	}
 	s.dropBelowFloors(now)
 	for i := range t.grants {
 		g := &t.grants[i]
@@ -76,6 +78,7 @@ func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 		s.sh.Generations.Merge(g.Cache, g.Generation)
 	}
 	if s.fills(f) {
+		s.filling.Floor = max(s.filling.Floor, p.Floor)
 		s.dropStaged(p.Gone)
 		s.fillWith(p.Items, now)
 		if p.Last {
@@ -126,8 +129,8 @@ func (s *Slot) promote(want cache.Digest) {
 	}
 }
 
-// dropStaged drops what the giver does not have. A key of which it has another
-// entry comes with that.
+// dropStaged drops what the giver does not have. Of a key of which it has another
+// entry, what is staged goes first: the other may not fit.
 func (s *Slot) dropStaged(gone []cache.Ref) {
 	for _, ref := range gone {
 		s.sh.Memory.Drop(ref, cache.StagedOnly)
@@ -138,21 +141,39 @@ func (s *Slot) dropStaged(gone []cache.Ref) {
 // not above the other's floor may have been deleted or overwritten there by
 // something that is no longer known; and what one has cleared, and written since,
 // may be older than what the other had written. That floor holds as well for what
-// was evicted here, or did not fit, while they were merged.
+// was evicted here, or did not fit, while they were merged: to make room for any of
+// them, or for another slot's, what kept the next one out may just have gone.
 func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
-	floor, apart := s.take.foreignFloor(g.term), s.take.apart(g.term)
-	if raised := s.sh.Memory.Floor(s.num); apart && raised > s.take.floor {
-		floor = max(floor, raised)
+	mem, floor, apart := s.sh.Memory, s.take.foreignFloor(g.term), s.take.apart(g.term)
+	below := func(version uint64) bool {
+		if raised := mem.Floor(s.num); apart && raised > s.take.floor {
+			floor = max(floor, raised)
+		}
+		return version <= floor
 	}
 	for i := range items {
 		it := &items[i]
-		if it.Version <= floor || apart && s.cleared(it) {
+		if below(it.Version) || apart && s.cleared(it) {
 			s.bury(it.Ref, it.Version, now)
 			continue
 		}
-		if _, err := s.sh.Memory.Put(it.Ref, it.entry(cache.Owned, now)); err != nil {
-			s.sh.Memory.RaiseFloor(s.num, it.Version)
+		if _, err := mem.Put(it.Ref, it.entry(cache.Owned, now)); err != nil {
+			s.lose(it.Ref, it.Version)
+		} else if below(it.Version) {
+			if e, ok := mem.Peek(it.Ref, cache.Owned); ok && e.Version == it.Version {
+				mem.Drop(it.Ref, cache.OwnedOnly)
+			}
+			s.bury(it.Ref, it.Version, now)
 		}
+	}
+}
+
+// lose notes that something of that version cannot be kept: nothing older is left in
+// its place, nor comes there from elsewhere.
+func (s *Slot) lose(ref cache.Ref, version uint64) {
+	if e, ok := s.sh.Memory.Peek(ref, cache.Owned); !ok || e.Version < version {
+		s.sh.Memory.Drop(ref, cache.OwnedOnly)
+		s.sh.Memory.RaiseFloor(s.num, version)
 	}
 }
 
@@ -161,7 +182,7 @@ func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 func (s *Slot) bury(ref cache.Ref, version uint64, now time.Duration) {
 	e := cache.Entry{Kind: cache.Owned, Tombstone: true, Version: version, Generation: s.sh.Generations.Of(ref.Cache).Count, Expires: now + s.sh.Tombstone}
 	if _, err := s.sh.Memory.Put(ref, e); err != nil {
-		s.sh.Memory.RaiseFloor(s.num, version)
+		s.lose(ref, version)
 	}
 }
 

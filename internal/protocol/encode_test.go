@@ -133,6 +133,7 @@ func (e *encoder) slot(s *Slot) {
 		e.call(h.call)
 		e.num(h.version)
 		e.num(h.count)
+		e.bit(h.given)
 	}
 	e.bit(s.revokeAll > now)
 	e.num(s.nonces)

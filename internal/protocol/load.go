@@ -44,7 +44,7 @@ func (s *Slot) load(g Get, now time.Duration, out *Out) {
 			return
 		}
 	}
-	if s.sh.Writes.full() {
+	if s.sh.Writes.full() || len(k.queue) >= s.sh.MaxQueued {
 		out.answer(Answer{Call: g.Call, Status: Overloaded})
 		s.tidy(g.Ref, k)
 		return

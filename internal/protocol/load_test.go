@@ -184,3 +184,23 @@ func TestLoadHasRoomForSoMany(t *testing.T) {
 		t.Errorf("%d loads, answers %+v", len(out.Loads), out.Answers)
 	}
 }
+
+// A load that finds the queue of its key's writes full is refused, and the key can be
+// loaded later.
+func TestLoadBehindAFullQueue(t *testing.T) {
+	n := serving(t, func(sh *Shared) { sh.MaxQueued = 1 })
+	const soon = now + 5
+	var out Out
+	n.slot.Write(del(1, soon), now, &out) // waits for all members
+	n.slot.Write(set(2, 2, soon), now, &out)
+	n.slot.Get(loadBy(3, 1), now, &out)
+	wantStatus(t, &out, map[Call]Status{3: Overloaded})
+	n.slot.Tick(soon, &out)
+	n.slot.Tick(now+nearFor, &out)
+	out.Reset()
+	n.slot.Get(loadBy(4, 1), now+2*nearFor, &out)
+	n.slot.Tick(now+3*nearFor, &out)
+	if len(out.Loads) != 1 {
+		t.Errorf("%d loads", len(out.Loads))
+	}
+}

@@ -18,6 +18,8 @@ func (r *runner) name(w *world, st step) string {
 		return x + ": starts a read"
 	case sendGet:
 		return x + ": sends a read, and switches"
+	case sendAhead:
+		return fmt.Sprintf("%s: sends %s %d", x, kindWord(r.sc.kinds[st.y-1]), st.y)
 	case sendNow:
 		return fmt.Sprintf("%s: sends %s %d, and switches", x, kindWord(r.sc.kinds[st.y-1]), st.y)
 	case startWrite:

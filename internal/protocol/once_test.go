@@ -24,19 +24,67 @@ func TestHandedWriteIsEvicted(t *testing.T) {
 	)
 }
 
+// Nor is it because a Clear has removed it here of which the new owner has not heard.
+func TestHandedWriteIsEvictedAndCleared(t *testing.T) {
+	wantWell(t, "eviction, A->C, set+clear, backup",
+		"A: starts set 2",
+		"B: switches to table 1 (ABC, owner C, backups A)",
+		"C: switches to table 1 (ABC, owner C, backups A)",
+		"B <- replicate 6 from A with 2 v2",
+		"A <- replicated 6 from B",
+		"B <- take 1 from C",
+		"C <- grant 1 from B with 1 v1",
+		"A: switches to table 1 (ABC, owner C, backups A)",
+		"A: evicts what it has",
+		"A <- take 1 from C",
+		"C <- grant 1 from A",
+		"A <- sync 2 from C with 1 v1",
+		"C <- synced 2 from A",
+		"A: starts clear 3",
+		"A <- done 0 from C",
+	)
+}
+
+// Nor because the new owner's next write has come here, which is not visible yet.
+func TestHandedWriteIsEvictedAndOverwritten(t *testing.T) {
+	wantWell(t, "eviction, A->C, sets, two backups",
+		"A: starts set 2",
+		"B: switches to table 1 (ABC, owner C, backups AB)",
+		"C: switches to table 1 (ABC, owner C, backups AB)",
+		"B <- replicate 6 from A with 2 v2",
+		"A <- replicated 6 from B",
+		"B <- take 1 from C",
+		"C <- grant 1 from B with 1 v1",
+		"A: switches to table 1 (ABC, owner C, backups AB)",
+		"A: evicts what it has",
+		"A <- take 1 from C",
+		"C <- grant 1 from A",
+		"A <- sync 2 from C with 1 v1",
+		"C <- synced 2 from A",
+		"B <- sync 2 from C",
+		"C <- synced 2 from B",
+		"C: starts set 3",
+		"C: what it lent to B ends",
+		"C: what it lent to A ends",
+		"A <- replicate 4 from C with 3 v3",
+		"A <- done 0 from C",
+	)
+}
+
 // A Clear after it removes such a write and what it was to overwrite: it was carried
 // out.
 func TestHandedWriteIsCleared(t *testing.T) {
 	for _, clears := range []int{0, 1} {
 		n := backupB(t)
-		n.slot.handed = []handed{{call: writeCall(1), ref: ref, version: 5, deadline: noEnd}}
+		n.slot.handed = []handed{{call: writeCall(1), ref: ref, version: 5, deadline: noEnd, given: true}}
 		want := Unavailable
 		for range clears {
 			n.sh.Generations.Raise(ref.Cache, Generation{})
 			want = Written
 		}
 		var out Out
-		n.slot.answerHanded(&out)
+		n.slot.giveHanded(false)
+		n.slot.answerHanded(false, &out)
 		if len(out.Answers) != 1 || out.Answers[0].Status != want {
 			t.Errorf("after %d clears: %+v, want %v", clears, out.Answers, want)
 		}

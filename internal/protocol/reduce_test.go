@@ -32,7 +32,8 @@ import (
 //   - a request is sent when the owner gets to it, since what begins later has
 //     more before it. That is not so where its sender goes on to another table
 //     meanwhile, by which it would ask somebody else: then it is sent just before
-//     (sendNow, sendGet), and is on its way from then on;
+//     (sendNow, sendGet), and is on its way from then on; nor where its sender may
+//     crash, for then nobody may be left to send it (sendAhead);
 //   - a near copy ends when something waits for that: to the protocol it makes
 //     no difference, and a read of it forbids more.
 //
@@ -82,9 +83,11 @@ func (r *runner) hastens(w *world, p *packet) bool {
 		return r.hearsAtOnce(w, p.to, p.answer)
 	case p.kind != aMessage || p.msg.Kind != Cleared || w.lose > 0 || r.sc.cuts && !w.cut: // it may be lost
 		return false
+	case w.dup > 0 || w.dup < r.sc.dup || w.lostOne:
+		// Of a Clear that came twice there are two answers, and the second may overtake
+		// the first.
+		return false
 	}
-	// Where it comes twice, the second one does nothing: what it confirms is
-	// confirmed, or is another generation by then.
 	n, m, from := w.nodes[p.to], p.msg, member(p.from)
 	x := n.clears.open[m.Nonce]
 	if x == nil || n.sh.Fenced || !n.clears.confirms(m, x) || contains(x.first, from) && m.Prior > x.prior {

@@ -24,6 +24,7 @@ const (
 	sendGet // and the reader goes on to its next table
 	startWrite
 	sendNow   // a write, and its client goes on to its next table
+	sendAhead // a write, whose client may crash before it is executed
 	sendOn    // a write that was not executed is sent again
 	sendTwice // a write is sent again though it may have been executed
 	sendDelete
@@ -121,7 +122,7 @@ func (r *runner) nextOf(w *world, x uint8) {
 	if int(sc.leaver) == int(x)+1 && w.mayLeave(sc, x) {
 		r.add(leave, x, 0, nil)
 	}
-	if int(sc.crash) == int(x)+1 && !w.crashed || int(sc.crash2) == int(x)+1 && !w.crashed2 {
+	if r.mayCrash(w, x) {
 		r.add(crash, x, 0, nil)
 	}
 	if sc.gone && w.crashed && side.gone == 0 {
@@ -157,6 +158,9 @@ func (r *runner) nextCalls(w *world, x uint8) {
 		if early && (kind == startGet || r.fuses()) {
 			r.add(now, x, id, nil)
 		}
+		if kind != startGet && w.switching == 0 && r.fuses() && r.mayCrash(w, x) {
+			r.add(sendAhead, x, id, nil)
+		}
 	}
 	if sc.getWho>>x&1 == 1 {
 		served, near := r.reads(w, x)
@@ -185,6 +189,11 @@ func (r *runner) nextCalls(w *world, x uint8) {
 			r.add(sendTwice, x, id, nil)
 		}
 	}
+}
+
+// mayCrash tells whether x may crash yet.
+func (r *runner) mayCrash(w *world, x uint8) bool {
+	return int(r.sc.crash) == int(x)+1 && !w.crashed || int(r.sc.crash2) == int(x)+1 && !w.crashed2
 }
 
 // due adds what may fall due at x.

@@ -93,6 +93,7 @@ func (s *Slot) sendSync(to []Member, first bool, now time.Duration, out *Out) {
 		}
 		if !listed {
 			whole.Content, listed = s.inline(now), true
+			whole.Floor = sh.Memory.Floor(s.num) // after the contents were listed
 		}
 		out.send(b, whole)
 	}

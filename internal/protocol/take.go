@@ -196,11 +196,14 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	}
 	switch {
 	case s.term.held():
-		g.Have, g.Floor = sh.Memory.Digest(s.num, cache.OwnedOnly), sh.Memory.Floor(s.num)
+		g.Have = sh.Memory.Digest(s.num, cache.OwnedOnly)
 		if g.Have != m.Have {
 			g.Content = s.inline(now)
 			g.Large = g.Content == nil && g.Have.Count > 0
 		}
+		// After the contents were listed: what is evicted meanwhile is in one of them.
+		g.Floor = sh.Memory.Floor(s.num)
+		s.giveHanded(g.Large)
 		s.spend(to, m)
 	case s.backup: // the taker's sync need not bring what is here
 		g.Have = sh.Memory.Digest(s.num, cache.StagedOnly)
@@ -240,7 +243,9 @@ func (s *Slot) tryActivate(now time.Duration, out *Out) {
 	t.collecting = true
 	own := grant{from: s.sh.Self, term: s.term, spends: s.spends, taken: s.taken, known: s.known, made: s.made, backed: s.backed}
 	if s.term.held() {
-		own.floor, own.have = s.sh.Memory.Floor(s.num), s.sh.Memory.Digest(s.num, cache.OwnedOnly)
+		own.floor = s.sh.Memory.Floor(s.num)
+		own.have = s.sh.Memory.Digest(s.num, cache.OwnedOnly)
+		t.floor = own.floor // what is evicted from now on raises it
 	}
 	t.grants = append(t.grants, own)
 	s.known = t.newest()
@@ -295,7 +300,7 @@ func (s *Slot) activate(now time.Duration, out *Out) {
 	}
 	s.sh.Serving(s.num, true)
 	s.sendDone(s.table.Members, out)
-	s.answerHanded(out)
+	s.answerHanded(true, out)
 	s.replayParked(now, out)
 }
 
@@ -323,12 +328,12 @@ func (s *Slot) onDone(from Member, m *Message, out *Out) {
 		return
 	}
 	if s.backup && m.Term == s.term {
-		s.answerHanded(out)
+		s.answerHanded(false, out)
 	}
 	if m.Term.Count <= s.term.Count || s.backup || s.unknownTo(from) {
 		return
 	}
-	s.answerHanded(out)
+	s.answerHanded(false, out)
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly|cache.StagedOnly)
 	s.forget()
 	s.lost = false

@@ -359,7 +359,7 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		i++
 	}
 	switch {
-	case len(w.wait) == 0 && (s.sync == nil || w.versioned()):
+	case len(w.wait) == 0 && (s.sync == nil || s.sync.held || w.versioned()):
 		s.step(ref, k, now, out)
 	case now >= w.call.Deadline && !w.load && !w.answer && w.versioned() && !w.call.Delete:
 		w.answer = true

@@ -209,3 +209,31 @@ func TestNewOwnerRevokesEverywhere(t *testing.T) {
 	n.slot.Write(set(2, 2, never), now+nearFor+time.Nanosecond, &out)
 	wantStatus(t, &out, map[Call]Status{1: Written, 2: Written})
 }
+
+// A write does not wait for backups whose turn has not come, however its leases ended.
+func TestWriteHurriesAHeldSync(t *testing.T) {
+	sc := scenario{tabs: []tab{ownA, ownAB}}
+	sc.prepare()
+	sh := sc.limits()
+	sh.Resend, sh.Paced = time.Hour, true
+	n := newNode(member(0), sh, false)
+	var out Out
+	n.slot.Switch(sc.tables[0], false, now, &out)
+	n.slot.Proceed(now, &out)
+	for _, e := range sent(&out, Take) {
+		n.slot.Handle(e.To, &Message{Kind: Grant, Nonce: e.Message.Nonce}, now, &out)
+	}
+	n.slot.revokeAll = 0
+	n.slot.Write(set(1, 1, never), now, &out)
+	n.slot.Get(read(2, 2, nearFor), now, &out) // lent to C
+	n.slot.Switch(sc.tables[1], false, now, &out)
+	if !n.slot.Waits() {
+		t.Fatal("the sync is not held back")
+	}
+	out.Reset()
+	n.slot.Write(set(3, 2, now+10*nearFor), now, &out)
+	n.slot.Tick(now+nearFor, &out) // C is silent, and its lease over
+	if n.slot.Waits() || len(sent(&out, Sync)) == 0 {
+		t.Error("a write waits for a sync that is held back")
+	}
+}
