@@ -35,8 +35,8 @@ func (r *pacer) more(n *Node) {
 	}
 }
 
-// begin begins what waits until so many slots are under way, which are more than
-// there are, or nothing waits.
+// begin begins what waits until most slots are under way, which are more than now, or
+// nothing waits.
 func (r *pacer) begin(n *Node, most int64) {
 	if !r.mu.TryLock() {
 		return
