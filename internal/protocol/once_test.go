@@ -2,11 +2,9 @@ package protocol
 
 import "testing"
 
-// A write that its backup has refused, since the slot is lost, is in the old owner's
-// copy alone. If it is evicted there before the new owner has it, the value that it
-// was to overwrite is served again, and so it must not be acknowledged.
-func TestHandedWriteIsEvicted(t *testing.T) {
-	wantWell(t, "eviction, A->C->B, backup",
+// evictedBeforeGrant is how A hands a write to C, but evicts it before.
+func evictedBeforeGrant() []string {
+	return []string{
 		"A: starts set 2",
 		"B: switches to table 1 (ABC, owner C, backups A)",
 		"C: switches to table 1 (ABC, owner C, backups A)",
@@ -20,29 +18,20 @@ func TestHandedWriteIsEvicted(t *testing.T) {
 		"C <- grant 1 from A",
 		"A <- sync 2 from C with 1 v1",
 		"C <- synced 2 from A",
-		"A <- done 0 from C",
-	)
+	}
+}
+
+// A write that its backup has refused, since the slot is lost, is in the old owner's
+// copy alone. If it is evicted there before the new owner has it, the value that it
+// was to overwrite is served again, and so it must not be acknowledged.
+func TestHandedWriteIsEvicted(t *testing.T) {
+	wantWell(t, "eviction, A->C->B, backup", append(evictedBeforeGrant(), "A <- done 0 from C")...)
 }
 
 // Nor is it because a Clear has removed it here of which the new owner has not heard.
 func TestHandedWriteIsEvictedAndCleared(t *testing.T) {
 	wantWell(t, "eviction, A->C, set+clear, backup",
-		"A: starts set 2",
-		"B: switches to table 1 (ABC, owner C, backups A)",
-		"C: switches to table 1 (ABC, owner C, backups A)",
-		"B <- replicate 6 from A with 2 v2",
-		"A <- replicated 6 from B",
-		"B <- take 1 from C",
-		"C <- grant 1 from B with 1 v1",
-		"A: switches to table 1 (ABC, owner C, backups A)",
-		"A: evicts what it has",
-		"A <- take 1 from C",
-		"C <- grant 1 from A",
-		"A <- sync 2 from C with 1 v1",
-		"C <- synced 2 from A",
-		"A: starts clear 3",
-		"A <- done 0 from C",
-	)
+		append(evictedBeforeGrant(), "A: starts clear 3", "A <- done 0 from C")...)
 }
 
 // Nor because the new owner's next write has come here, which is not visible yet.
