@@ -105,7 +105,7 @@ var known = map[string]string{
 	"waitFor":  "member until refused",
 	"load":     "id version generation dirty waiters",
 	"take":     "nonce held waiting grants resend after collecting fetching haves floor rose",
-	"grant":    "from term spends taken have large content known floor made backed",
+	"grant":    "from term spends taken have content known floor made backed",
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",

@@ -145,8 +145,9 @@ func (s *Slot) dropStaged(gone []cache.Ref) {
 // them, or for another slot's, what kept the next one out may just have gone.
 func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	mem, floor, apart := s.sh.Memory, s.take.foreignFloor(g.term), s.take.apart(g.term)
+	several := len(s.take.grants) > 1 // of one lineage only if the owner's last writes are not everywhere
 	below := func(version uint64) bool {
-		if raised := mem.Floor(s.num); apart && raised > s.take.floor {
+		if raised := mem.Floor(s.num); several && raised > s.take.floor {
 			floor = max(floor, raised)
 		}
 		return version <= floor

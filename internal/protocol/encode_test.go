@@ -247,7 +247,6 @@ func (e *encoder) take(t *take) {
 		e.spends(g.spends)
 		e.num(g.taken)
 		e.digest(g.have)
-		e.bit(g.large)
 		e.bit(g.content == nil)
 		e.items(g.content)
 		e.num(g.known)

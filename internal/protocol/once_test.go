@@ -60,6 +60,40 @@ func TestHandedWriteIsEvictedAndOverwritten(t *testing.T) {
 	)
 }
 
+// What the new owner evicts while it merges is not replaced by what it was to
+// overwrite either.
+func TestHandedWriteIsEvictedWhileMerging(t *testing.T) {
+	wantWell(t, "eviction, A->C->B, backup",
+		"A: switches to table 1 (ABC, owner C, backups A)",
+		"B: switches to table 1 (ABC, owner C, backups A)",
+		"C: switches to table 1 (ABC, owner C, backups A)",
+		"B <- take 1 from C",
+		"A <- take 1 from C",
+		"C <- grant 1 from A with 1 v1",
+		"C <- grant 1 from B with 1 v1",
+		"A <- sync 2 from C",
+		"B: switches to table 2 (ABC, owner B, backups C)",
+		"C <- synced 2 from A",
+		"C: the last owner's leases end",
+		"A: starts set 2",
+		"A: switches to table 2 (ABC, owner B, backups C)",
+		"A <- replicate 4 from C with 2 v2",
+		"C <- replicated 4 from A",
+		"C <- take 1 from B",
+		"C: switches to table 2 (ABC, owner B, backups C)",
+		"B <- grant 1 from C with 2 v2",
+		"A <- take 1 from B",
+		"B <- grant 1 from A",
+		"B: evicts what it has",
+		"A <- fetch for B",
+		"B <- fetched from A 1 v1",
+		"C <- sync 2 from B with tombstone v1",
+		"B <- synced 2 from C",
+		"A <- done 0 from B",
+		"C <- done 0 from B",
+	)
+}
+
 // A Clear after it removes such a write and what it was to overwrite: it was carried
 // out.
 func TestHandedWriteIsCleared(t *testing.T) {

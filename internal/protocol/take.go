@@ -38,7 +38,6 @@ type grant struct {
 	spends  []Spend
 	taken   uint64
 	have    cache.Digest
-	large   bool
 	content []Item
 	known   uint64
 	floor   uint64
@@ -228,7 +227,7 @@ func (s *Slot) onGrant(from Member, m *Message, now time.Duration, out *Out) {
 	}
 	t.grants = append(t.grants, grant{
 		from: from, term: m.Term, spends: m.Spends, taken: m.Taken, known: m.Known,
-		have: m.Have, large: m.Large, content: m.Content, floor: m.Floor, made: m.Made, backed: m.Backed,
+		have: m.Have, content: m.Content, floor: m.Floor, made: m.Made, backed: m.Backed,
 	})
 	s.tryActivate(now, out)
 }

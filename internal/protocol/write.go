@@ -73,7 +73,8 @@ func (s *Slot) Write(c WriteCall, now time.Duration, out *Out) {
 	case now >= c.Deadline:
 		out.answer(Answer{Call: c.Call, Status: NotExecuted})
 	case !s.active:
-		s.park(parked{write: &c}, now, out)
+		held := c // so that only this one is allocated
+		s.park(parked{write: &held}, now, out)
 	case s.sh.Writes.full():
 		out.answer(Answer{Call: c.Call, Status: Overloaded})
 	default:
