@@ -190,31 +190,30 @@ func (s *Slot) hurryOwner(now time.Duration, out *Out) {
 
 // giveHanded notes which of the handed writes a grant brings. Where a Clear has
 // removed one, that has removed what it was to overwrite too, and the taker hears of
-// it. What is yet to be fetched may be evicted before.
-func (s *Slot) giveHanded(large bool) {
+// it; and of what becomes of it before it is fetched (see Piece).
+func (s *Slot) giveHanded() {
 	for i := range s.handed {
 		h := &s.handed[i]
-		e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
-		h.given = h.given && (s.hasCleared(h) || ok && e.Version >= h.version && !large)
+		h.given = h.given && s.keeps(h)
 	}
 }
 
-func (s *Slot) hasCleared(h *handed) bool {
-	return s.sh.Generations.Of(h.ref.Cache).Count > h.count
+// keeps tells whether a handed write is in this node's copy, or has been overwritten or
+// cleared.
+func (s *Slot) keeps(h *handed) bool {
+	e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
+	return ok && e.Version >= h.version || s.sh.Generations.Of(h.ref.Cache).Count > h.count
 }
 
 // answerHanded says that the slot is served with what this node's copy had, by itself
-// or by another. What is still there was there all the while. Something newer is the
-// other's, and perhaps not visible yet.
-func (s *Slot) answerHanded(own bool, out *Out) {
+// or by another. By another, what counts is what that one was given: what is here since
+// may be of a write there that is not visible yet, or cleared by a Clear that has not
+// come there.
+func (s *Slot) answerHanded(out *Out) {
 	for i := range s.handed {
 		h := &s.handed[i]
 		a := Answer{Call: h.call, Status: Written}
-		e, ok := s.sh.Memory.Peek(h.ref, cache.Owned)
-		switch {
-		case own && (s.hasCleared(h) || ok && e.Version >= h.version):
-		case !own && (h.given || ok && e.Version == h.version):
-		default:
+		if s.active && !s.keeps(h) || !s.active && !h.given {
 			a.Status = Unavailable
 		}
 		out.answer(a)

@@ -51,6 +51,8 @@ func backupCases() []scenario {
 		{name: "load + delete, join, backup", tabs: joins, seq: join(), kinds: "ld", who: inAB, gets: 1, load: true, joiner: inC},
 		{name: "retried set, delete, join, backup", tabs: joins, seq: join(), kinds: "sd", who: inB, gets: 1, retry: 1, joiner: inC},
 		{name: "eviction, A->C->B, backup", tabs: []tab{ownAB, ownCA, ownBC}, seq: all(0, 1, 2), kinds: "ss", pre: true, who: inA, gets: 1, getWho: inB, evict: 2},
+		{name: "eviction, A->C->B, contents fetched, backup", tabs: []tab{ownAB, ownCA, ownBC}, seq: all(0, 1, 2), kinds: "ss", pre: true, who: inA, gets: 1, getWho: inB, evict: 2, large: true},
+		{name: "eviction, A->C, set+clear, contents fetched, backup", tabs: []tab{ownAB, ownCA}, seq: all(0, 1), kinds: "ssc", pre: true, who: inA, getWho: inABC, evict: 1, large: true},
 		{name: "eviction, A->C, set+clear, backup", tabs: []tab{ownAB, ownCA}, seq: all(0, 1), kinds: "ssc", pre: true, who: inA, getWho: inABC, evict: 1},
 		{name: "eviction, A->C, sets, two backups", tabs: []tab{ownAB, {members: inABC, owner: 2, backups: inAB}}, seq: all(0, 1), kinds: "sss", pre: true, who: inAC, getWho: inABC, evict: 1},
 		{name: "eviction of a tombstone, A->C->B, backup", tabs: []tab{ownAB, ownCA, ownBC}, seq: all(0, 1, 2), kinds: "sd", pre: true, who: inA, gets: 1, getWho: inB, evict: 2},

@@ -89,7 +89,7 @@ func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 	t := s.take
 	for i := range t.grants {
 		if g := &t.grants[i]; g.from == f.From {
-			if p.Floor > g.floor && t.apart(g.term) {
+			if p.Floor > g.floor && len(t.grants) > 1 {
 				t.rose = max(t.rose, p.Floor)
 			}
 			g.floor = max(g.floor, p.Floor)

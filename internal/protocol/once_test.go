@@ -106,8 +106,8 @@ func TestHandedWriteIsCleared(t *testing.T) {
 			want = Written
 		}
 		var out Out
-		n.slot.giveHanded(false)
-		n.slot.answerHanded(false, &out)
+		n.slot.giveHanded()
+		n.slot.answerHanded(&out)
 		if len(out.Answers) != 1 || out.Answers[0].Status != want {
 			t.Errorf("after %d clears: %+v, want %v", clears, out.Answers, want)
 		}

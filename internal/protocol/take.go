@@ -22,7 +22,7 @@ type take struct {
 	fetching   []Member // whose content is still to come
 	haves      []having // what each of the backups has, or has staged
 	floor      uint64   // this node's, as collecting began
-	rose       uint64   // to where that of a giver of another lineage has risen since its grant
+	rose       uint64   // to where that of a giver has risen since its grant, if there are others
 }
 
 // having is what a member has of a slot.
@@ -202,7 +202,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 		}
 		// After the contents were listed: what is evicted meanwhile is in one of them.
 		g.Floor = sh.Memory.Floor(s.num)
-		s.giveHanded(g.Large)
+		s.giveHanded()
 		s.spend(to, m)
 	case s.backup: // the taker's sync need not bring what is here
 		g.Have = sh.Memory.Digest(s.num, cache.StagedOnly)
@@ -299,7 +299,7 @@ func (s *Slot) activate(now time.Duration, out *Out) {
 	}
 	s.sh.Serving(s.num, true)
 	s.sendDone(s.table.Members, out)
-	s.answerHanded(true, out)
+	s.answerHanded(out)
 	s.replayParked(now, out)
 }
 
@@ -327,12 +327,12 @@ func (s *Slot) onDone(from Member, m *Message, out *Out) {
 		return
 	}
 	if s.backup && m.Term == s.term {
-		s.answerHanded(false, out)
+		s.answerHanded(out)
 	}
 	if m.Term.Count <= s.term.Count || s.backup || s.unknownTo(from) {
 		return
 	}
-	s.answerHanded(false, out)
+	s.answerHanded(out)
 	s.sh.Memory.DropSlot(s.num, cache.OwnedOnly|cache.StagedOnly)
 	s.forget()
 	s.lost = false
