@@ -3,7 +3,7 @@ GO ?= go
 # What `make test` and `make search` leave out or go on for.
 SEARCH_TIMEOUT ?= 12h
 # One scenario is searched at a time, by two processors. 20 million states of it are
-# about 4 GiB of memory; all scenarios take about half an hour.
+# up to 7 GB of memory; all scenarios take a quarter of an hour.
 SEARCH_MAX ?= 20000000
 COHERENCE_FOR ?= 60s
 SEEDS ?= 100
