@@ -51,7 +51,8 @@
 // A node that starts is joining: it finds somebody (join.go), copies the
 // entries of the slots that it is going to own or to back up while their owners
 // go on serving (handoff.go), on connections of their own, so that calls do not
-// wait behind contents (bulk.go), and turns active. That changes everybody's table,
+// wait behind contents (bulk.go), and resting while calls go on, so that they need
+// not wait for processors either (rest.go), and turns active. That changes everybody's table,
 // and for each slot that moves the new owner takes it, some slots at a time
 // (pace.go): it asks every member, and serves when all have granted and its backups
 // have the slot. A node that leaves (leave.go)
@@ -68,8 +69,9 @@
 //
 // The slots' state machines are in 512 parts with a lock each (part.go). A
 // table is changed under the roster's lock, which is taken before a part's. No
-// lock is held while something is sent. A node has a goroutine for its timers,
-// one for each link to a member and for its connection for contents while there
-// is one, those of its gossip and its connections, and
-// short ones for loads, copies and exchanges; all end with Leave or Close.
+// lock is held while something is sent. A node has a goroutine for its timers, one
+// that watches for how long it may answer, one for each link to a member and for its
+// connection for contents while there is one, those of its gossip, a reader, a writer
+// and a listener for each connection, and short ones for loads, copies and exchanges;
+// all end with Leave or Close.
 package cluster
