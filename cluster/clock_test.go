@@ -47,7 +47,7 @@ func TestClock(t *testing.T) {
 // what was cleared alone.
 func TestRegistry(t *testing.T) {
 	a, b := newTestRegistry(t), newTestRegistry(t)
-	const names = 20000
+	const names = maxCaches - 100
 	for i := range names {
 		for r, n := range map[*registry]int{a: i, b: names - 1 - i} {
 			s, err := r.space(fmt.Append(nil, "cache", n))
