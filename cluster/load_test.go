@@ -285,7 +285,10 @@ func TestLoadAloneIsNotShared(t *testing.T) {
 			got <- fmt.Sprint(v, err)
 		}()
 	}
-	eventually(t, "the others have asked the owner", func() bool { return nodes[0].Stats().Requests["get"] >= 11 })
+	eventually(t, "the others have asked the owner, and wait", func() bool {
+		stacks := make([]byte, 4<<20)
+		return strings.Count(string(stacks[:runtime.Stack(stacks, true)]), "(*flights).do(") >= 11
+	})
 	close(g.open)
 	for range 10 {
 		if v := <-got; v != "new<nil>" {
