@@ -25,6 +25,12 @@ func simulated(t *testing.T, link Link, f func(t *testing.T, n *Network, a, b *P
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
+	simulatedFrom(t, seed, link, f)
+}
+
+// simulatedFrom is simulated with a seed of its own, for what chance may do otherwise.
+func simulatedFrom(t *testing.T, seed uint64, link Link, f func(t *testing.T, n *Network, a, b *Process)) {
+	t.Helper()
 	t.Logf("seed %d", seed)
 	synctest.Test(t, func(t *testing.T) {
 		n := New(Config{Seed: seed, Link: link})
