@@ -19,6 +19,14 @@ type clock struct {
 	last atomic.Uint64    // the newest version made or observed, but for those in far
 	far  atomic.Uint64    // the newest version made above one that is not followed
 
+	// With the fence on, see announce.go: every clock is followed, and
+	fenced bool
+	most   atomic.Uint64 // no version is made above this
+	made   atomic.Uint64 // the newest one made
+	asked  atomic.Uint64 // how far this node has said that it may count
+	told   atomic.Uint64 // how far others have said so
+	short  atomic.Bool   // a version was wanted above most
+
 	faults faulty
 }
 
@@ -42,7 +50,9 @@ func newClock(self protocol.Member) *clock {
 // now is the time since the node's start, on Go's monotonic clock.
 func (c *clock) now() time.Duration { return c.faults.timer(time.Since(c.start), c) }
 
-func (c *clock) physical() uint64 { return uint64(max(c.wall().UnixMilli(), 0)) << counterBits }
+func (c *clock) physical() uint64 {
+	return uint64(min(max(c.wall().UnixMilli(), 0), maxVersion>>counterBits-1)) << counterBits
+}
 
 // followed is the highest version that moves the clock.
 func (c *clock) followed() uint64 {
@@ -50,7 +60,10 @@ func (c *clock) followed() uint64 {
 }
 
 // Next implements protocol.Clock. No version is given twice.
-func (c *clock) Next(floor uint64) uint64 {
+func (c *clock) Next(floor uint64) (uint64, bool) {
+	if c.fenced {
+		return c.nextAnnounced(floor)
+	}
 	counter := &c.last
 	if floor >= c.followed() {
 		counter = &c.far
@@ -62,7 +75,7 @@ func (c *clock) Next(floor uint64) uint64 {
 			v = max(v, c.physical()+c.own)
 		}
 		if counter.CompareAndSwap(last, v) {
-			return v
+			return v, true
 		}
 	}
 }
@@ -72,12 +85,16 @@ func (c *clock) Now() uint64 { return c.last.Load() }
 
 // Observe implements protocol.Clock.
 func (c *clock) Observe(version uint64) {
-	if version > c.followed() {
-		return
+	if c.fenced || version <= c.followed() {
+		raise(&c.last, version)
 	}
+}
+
+// raise makes a counter at least v.
+func raise(counter *atomic.Uint64, v uint64) {
 	for {
-		last := c.last.Load()
-		if version <= last || c.last.CompareAndSwap(last, version) {
+		old := counter.Load()
+		if v <= old || counter.CompareAndSwap(old, v) {
 			return
 		}
 	}

@@ -62,7 +62,7 @@ func (r *roster) pings(only *link, now time.Duration) {
 			continue
 		}
 		if o := r.others[id]; o != nil && o.seated() && l.conn.Load() != nil {
-			l.putPing(now, o.theirs)
+			l.putPing(now, o.theirs, r.node.clock.announce())
 		}
 	}
 }
@@ -70,15 +70,16 @@ func (r *roster) pings(only *link, now time.Duration) {
 // seated tells whether a member is in this node's table, where this node is.
 func (o *other) seated() bool { return o.met && o.inTable() }
 
-// putPing queues a ping: when it was made, and how often the member has dropped
-// this node, as far as that has been acted upon.
-func (l *link) putPing(now time.Duration, drops uint64) {
+// putPing queues a ping: when it was made, how often the member has dropped
+// this node, as far as that has been acted upon, and how far the clock may count.
+func (l *link) putPing(now time.Duration, drops, upTo uint64) {
 	l.mu.Lock()
 	if len(l.out) < maxOutbox {
 		start := len(l.out)
 		l.out = append(l.out, 0, 0, 0, 0, pingEntry)
 		l.out = binary.AppendUvarint(l.out, uint64(now))
 		l.out = binary.AppendUvarint(l.out, drops)
+		l.out = binary.AppendUvarint(l.out, upTo)
 		binary.BigEndian.PutUint32(l.out[start:], uint32(len(l.out)-start-4))
 	}
 	l.mu.Unlock()
@@ -88,17 +89,18 @@ func (l *link) putPing(now time.Duration, drops uint64) {
 // onPing answers who has a right to it.
 func (n *Node) onPing(from protocol.Member, c *wire.Conn, b []byte) {
 	d := decoder{b: b}
-	sent, drops := d.uvarint(), d.uvarint()
+	sent, drops, upTo := d.uvarint(), d.uvarint(), d.version()
 	if d.err() != nil {
 		n.malformed(from, errShort)
 		return
 	}
-	if n.cfg.Fence == 0 || !n.members.upholds(from, drops) {
+	if n.cfg.Fence == 0 || !n.members.upholds(from, drops, upTo) {
 		return
 	}
 	buf := n.buffers.take()
 	*buf = append(*buf, 0, 0, 0, 0, pongEntry)
 	*buf = binary.AppendUvarint(*buf, sent)
+	*buf = binary.AppendUvarint(*buf, upTo)
 	binary.BigEndian.PutUint32(*buf, uint32(len(*buf)-4))
 	if err := c.Send(kindBatch, *buf); err != nil {
 		n.log.Debug("cluster: a ping was not answered", "from", uint64(from), "err", err)
@@ -107,21 +109,26 @@ func (n *Node) onPing(from protocol.Member, c *wire.Conn, b []byte) {
 }
 
 // upholds tells whether a member may count on this node: it is in the table, and
-// has acted upon every time that it was not. The lock makes sure that a later
-// table says later when that ended.
-func (r *roster) upholds(id protocol.Member, drops uint64) bool {
+// has acted upon every time that it was not. Then it may count up to upTo. The lock
+// makes sure that what is granted under a later table says so, and that such a table
+// says later when that ended.
+func (r *roster) upholds(id protocol.Member, drops, upTo uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.others[id]
-	return o != nil && o.seated() && r.self.inTable() && o.mine == drops
+	if o == nil || !o.seated() || !r.self.inTable() || o.mine != drops {
+		return false
+	}
+	raise(&r.node.clock.told, upTo)
+	return true
 }
 
 func (n *Node) onPong(from protocol.Member, b []byte) {
 	d := decoder{b: b}
-	sent := d.uvarint()
-	if d.err() != nil || sent > uint64(n.clock.now()) {
+	sent, upTo := d.uvarint(), d.version()
+	if d.err() != nil || sent > uint64(n.clock.now()) || upTo > n.clock.asked.Load() {
 		n.malformed(from, errShort)
 		return
 	}
-	n.standing.answered(from, time.Duration(sent))
+	n.standing.answered(from, time.Duration(sent), upTo)
 }

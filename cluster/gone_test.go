@@ -69,16 +69,16 @@ func TestRefused(t *testing.T) {
 func TestAnswersAfterADrop(t *testing.T) {
 	nodes := startNodes(t, 2, func(c *Config) { c.Fence = 1 })
 	a, b := nodes[0], nodes[1]
-	if !a.members.upholds(b.id, 0) || a.members.upholds(b.id, 1) {
+	if !a.members.upholds(b.id, 0, 0) || a.members.upholds(b.id, 1, 0) {
 		t.Error("a member that was never taken out is answered")
 	}
 	a.members.depart(b.id, false)
-	if a.members.upholds(b.id, 0) || a.members.upholds(b.id, 1) {
+	if a.members.upholds(b.id, 0, 0) || a.members.upholds(b.id, 1, 0) {
 		t.Error("who is not in the table is answered")
 	}
 	a.members.learn(fromGossip, b.members.me())
 	waitAgreed(t, a, b)
-	if a.members.upholds(b.id, 0) || !a.members.upholds(b.id, 1) {
+	if a.members.upholds(b.id, 0, 0) || !a.members.upholds(b.id, 1, 0) {
 		t.Error("who is back is answered without having heard of it")
 	}
 	b.members.mu.Lock()

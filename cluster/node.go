@@ -157,9 +157,9 @@ func newNode(cfg Config) (*Node, error) {
 		MaxParked: maxParked, MaxQueued: maxQueued, MaxLeases: maxLeases, Leases: protocol.NewAllowance(cfg.Memory / leaseShare), Writes: protocol.NewAllowance(cfg.Memory / writeShare), GrantBytes: grantBytes,
 		Tombstone: tombstone, Resend: resend, Fenced: cfg.Fence > 0, Paced: true,
 	}
-	n.standing.start(cfg.Fence)
+	n.standing.start(cfg.Fence, n.clock)
 	if cfg.faults.has(ignoresFence) {
-		n.standing.start(0)
+		n.standing.start(0, n.clock)
 	}
 	if cfg.adjust != nil {
 		cfg.adjust(n.shared)

@@ -246,6 +246,7 @@ func (n *Node) tick(ctx context.Context) {
 				n.tickPart(i, p)
 			}
 		}
+		n.announceSoon()
 		n.pace.tick(n)
 		n.clears.tick(n)
 		n.members.tick()

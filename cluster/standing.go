@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,7 @@ type standing struct {
 	until atomic.Int64 // on the node's clock
 	_     [64]byte
 
+	clock  *clock
 	least  int          // members that must answer; 0: the fence is off
 	fenced atomic.Int64 // until when enough of them have
 
@@ -30,14 +32,22 @@ type standing struct {
 	asleep bool          // it was, and what has been missed is not known yet
 	sleeps uint64        // how often
 	seated []protocol.Member
-	inside bool                              // this node is in its own table
-	heard  map[protocol.Member]time.Duration // when what a member has answered last was sent
+	inside bool // this node is in its own table
+	heard  map[protocol.Member]pong
 }
 
-func (s *standing) start(least int) {
-	s.least = least
+// pong is what a member has answered last.
+type pong struct {
+	sent time.Duration // when that was sent which it has answered
+	upTo uint64        // how far it lets this node count, see announce.go
+}
+
+// start is called before the node has others.
+func (s *standing) start(least int, c *clock) {
+	s.clock, s.least = c, least
+	c.fenced = least > 0
 	s.awake = awakeFor
-	s.heard = make(map[protocol.Member]time.Duration)
+	s.heard = make(map[protocol.Member]pong)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count()
@@ -85,26 +95,38 @@ func (n *Node) guard(a *protocol.Answer) {
 	a.Value, a.Lease = nil, false
 }
 
-// count finds out until when enough members have answered, and publishes that.
-// It is called with mu held.
+// count finds out until when enough members have answered and how far this node
+// may count, and publishes that. Who has confirmed less than what this node has
+// counted already does not count. It is called with mu held.
 func (s *standing) count() {
 	fenced := time.Duration(math.MaxInt64)
 	switch others := s.least - 1; {
 	case s.least == 0:
-	case !s.inside:
-		fenced = 0
-	case others > 0:
-		var times []time.Duration
+	case others == 0:
+		s.clock.most.Store(maxVersion - 1)
+	default:
+		heard := make([]pong, 0, len(s.seated))
 		for _, m := range s.seated {
-			if t, ok := s.heard[m]; ok {
-				times = append(times, t)
+			if p, ok := s.heard[m]; ok {
+				heard = append(heard, p)
 			}
 		}
-		slices.Sort(times)
-		fenced = 0
-		if len(times) >= others {
-			fenced = times[len(times)-others] + FenceFor
+		slices.SortFunc(heard, func(a, b pong) int { return cmp.Compare(b.upTo, a.upTo) })
+		most := uint64(0)
+		if len(heard) >= others {
+			most = heard[others-1].upTo
 		}
+		s.clock.most.Store(most)
+		made := s.clock.made.Load()
+		heard = slices.DeleteFunc(heard, func(p pong) bool { return p.upTo < made })
+		slices.SortFunc(heard, func(a, b pong) int { return cmp.Compare(b.sent, a.sent) })
+		fenced = 0
+		if len(heard) >= others {
+			fenced = heard[others-1].sent + FenceFor
+		}
+	}
+	if s.least > 0 && !s.inside {
+		fenced = 0
 	}
 	s.fenced.Store(int64(fenced))
 	s.publish()
@@ -142,12 +164,14 @@ func (s *standing) seats(members []protocol.Member, self protocol.Member) {
 	s.count()
 }
 
-// answered notes that a member has answered what was sent to it then.
-func (s *standing) answered(m protocol.Member, sent time.Duration) {
+// answered notes that a member has answered what was sent to it then, and lets
+// this node count so far.
+func (s *standing) answered(m protocol.Member, sent time.Duration, upTo uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sent > s.heard[m] && slices.Contains(s.seated, m) {
-		s.heard[m] = sent
+	old := s.heard[m]
+	if sent > old.sent && slices.Contains(s.seated, m) {
+		s.heard[m] = pong{sent, max(upTo, old.upTo)}
 		s.count()
 	}
 }

@@ -63,11 +63,11 @@ func (s *Slot) has(ref cache.Ref) bool {
 
 // startLoad runs the loader, now that no near copy of the key is left. If the
 // key has been written while the load waited, or another load has ended, the
-// readers get that.
-func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
+// readers get that. It returns false where there is no version for it yet.
+func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) bool {
 	l := k.findLoad(w.id)
 	if l == nil {
-		return
+		return true
 	}
 	e, ok := s.sh.Memory.Peek(w.call.Ref, cache.Owned)
 	if ok && (!e.Tombstone || e.Negative) {
@@ -79,11 +79,16 @@ func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 				out.answer(s.found(g.Call, g.Ref, e, now))
 			}
 		}
-		return
+		return true
 	}
-	l.version = s.sh.Clock.Next(max(e.Version, s.sh.Memory.Floor(s.num)))
+	version, ok := s.sh.Clock.Next(max(e.Version, s.sh.Memory.Floor(s.num)))
+	if !ok {
+		return false
+	}
+	l.version = version
 	l.generation = s.sh.Generations.Of(w.call.Ref.Cache).Count
 	out.Loads = append(out.Loads, Load{Slot: s.num, ID: l.id, Ref: w.call.Ref})
+	return true
 }
 
 // Loaded ends the loader's run of that number. Its result is stored only if
@@ -102,7 +107,7 @@ func (s *Slot) Loaded(id uint64, ref cache.Ref, r Loaded, now time.Duration, out
 	sh := s.sh
 	version := l.version
 	if sh.off.loadVer {
-		version = sh.Clock.Next(0)
+		version, _ = sh.Clock.Next(0)
 	}
 	if r.Err == nil && s.active && s.sync == nil && (!l.dirty || sh.off.loadVer) && k.write == nil && (!r.Missing || r.Recall > 0) {
 		e := cache.Entry{Kind: cache.Owned, Version: version, Generation: l.generation, Value: r.Value, Expires: until(r.TTL, now)}

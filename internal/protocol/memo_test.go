@@ -79,8 +79,9 @@ type effect struct {
 	answers []answering
 	loads   []uint32
 	again   bool
-	moved   bool // fills that have begun are not kept
-	took    bool // the slot became active
+	moved   bool   // fills that have begun are not kept
+	took    bool   // the slot became active
+	made    uint64 // the highest version made; 0: none
 	hit     bool
 }
 
@@ -133,6 +134,7 @@ func (r *runner) work(n *node, x uint8, f func(n *node)) *effect {
 	if eff.took && c.sh.Fenced {
 		c.slot.activated = placeOf(int(c.at))
 	}
+	eff.made, c.clock.made = c.clock.made, 0
 	eff.node = r.settle(c)
 	for i := range r.out.Messages {
 		m := r.out.Messages[i].Message
@@ -214,6 +216,9 @@ func (r *runner) act(w *world, x uint8, eff *effect) {
 	}
 	if eff.took {
 		r.count.takes++
+	}
+	if eff.made > 0 && r.sc.fence > 0 {
+		r.announce(w, x, eff.made)
 	}
 	for _, p := range eff.sends {
 		if r.reaches(w, x, p.to) && r.sc.mute>>x&1 == 0 {

@@ -165,14 +165,18 @@ func (g *generations) set(x Generation) Generation {
 // logical is a Clock that counts. Physical time adds nothing to it: wall
 // clocks may be wrong.
 // Where self is not 0 no two nodes make the same version.
-type logical struct{ last, self uint64 }
+// Told is how far others are known to count, and made the version made in this
+// step.
+type logical struct{ last, self, told, made uint64 }
 
-func (c *logical) Next(floor uint64) uint64 {
+func (c *logical) Next(floor uint64) (uint64, bool) {
 	c.last = max(c.last, floor) + 1
 	for c.self != 0 && c.last%4 != c.self%4 {
 		c.last++
 	}
-	return c.last
+	c.made = c.last
+	return c.last, true
 }
+func (c *logical) Heard() uint64          { return max(c.last, c.told) }
 func (c *logical) Now() uint64            { return c.last }
 func (c *logical) Observe(version uint64) { c.last = max(c.last, version) }

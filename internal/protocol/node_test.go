@@ -95,6 +95,9 @@ func (e *encoder) node(n *node) {
 		e.term(n.lent)
 		e.u8(n.lentBy)
 	}
+	if n.clock.told > n.clock.last {
+		e.num(n.clock.told)
+	}
 	if n.sh.Fenced && n.slot.table != nil {
 		e.bit(n.slot.table.Barred > now)
 		e.num(uint64(n.slot.activated))

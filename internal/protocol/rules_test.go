@@ -36,6 +36,7 @@ var needed = []struct{ rule, scenario string }{
 	{"genGrant", "join, copied ahead, clear"},
 	{"abort", "join, set"},
 	{"clock", "copied ahead, expiry, A->B->C"},
+	{"heard", "fence, A cut off, set"},
 	{"spent", "join + crash of the new owner"},
 	{"loadVer", "load + delete, stable"},
 	{"loadTerm", "load, A->C->A, evict"},

@@ -44,7 +44,7 @@ type scenario struct {
 	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
 	unfenced  bool  // who has too few answers serves all the same
 	unwaited  bool  // and nobody waits until it serves no longer
-	agree     bool  // clocks are equal at the start
+	ahead     uint8 // members whose clocks are ahead of the others' at the start
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide
 	plain     bool  // the search leaves nothing out (reduce_test.go)
@@ -168,6 +168,9 @@ func (r *runner) begin() *world {
 			if sc.split != 0 {
 				n.clock.self = uint64(n.sh.Self)
 			}
+			if sc.ahead>>x&1 == 1 {
+				n.clock.last = 100
+			}
 			w.nodes[x] = r.settle(n)
 		}
 	}
@@ -200,11 +203,6 @@ func (r *runner) begin() *world {
 		})
 		if w.ops[1].state != acked {
 			panic(fmt.Sprintf("%s: the first write is not in place", sc.name))
-		}
-	}
-	for x := range uint8(4) {
-		if sc.agree && w.nodes[x].alive {
-			setup(x, func(n *node) { n.clock.Observe(w.nodes[owner].clock.last) })
 		}
 	}
 	if sc.split&sc.tabs[0].backups != 0 { // both have what was before

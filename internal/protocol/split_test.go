@@ -100,6 +100,16 @@ func (r *runner) sever(w *world) {
 	}
 }
 
+// announce lets as few know of a version of x as the fence allows, which is one of
+// the other two. It has been told beforehand, so it may be cut off from x by now.
+func (r *runner) announce(w *world, x uint8, version uint64) {
+	y := uint8(2)
+	if x == 2 {
+		y = 1
+	}
+	r.local(w, y, falls, uint32(told)|uint32(version)<<8, func(n *node) { n.clock.told = max(n.clock.told, version) })
+}
+
 // standing tells whether x may answer from its memory: with the fence on, whether
 // so many members, itself included, answer it, or have answered and that counts.
 func (r *runner) standing(w *world, x uint8) bool {

@@ -77,15 +77,13 @@ func fenceCases() []scenario {
 	back := func(name, kinds string, tabs []tab, f func(*scenario)) scenario {
 		sc := scenario{
 			name: name, tabs: tabs, seq: [4][]int{{0, 2}, {0, 1, 2}, {0, 1, 2}}, need: [4][]need{{wasOut}},
-			kinds: kinds, pre: true, who: inAB, gets: 1, strange: inABC, split: inBC, fence: 2,
+			kinds: kinds, pre: true, who: inAB, gets: 1, strange: inABC, split: inBC, fence: 2, ahead: inA,
 		}
 		if f != nil {
 			f(&sc)
 		}
 		return sc
 	}
-	// Without backups B's writes have only its clock to be newer than A's.
-	writesB := func(sc *scenario) { sc.who, sc.agree = inB, true }
 	cut := func(sc *scenario) {
 		sc.cuts = true
 		sc.need = [4][]need{{wasOut}, {hasCut, hasHealed}, {hasCut, hasHealed}}
@@ -96,18 +94,17 @@ func fenceCases() []scenario {
 		sc.seq[0] = []int{0, 3, 2}
 		sc.need = [4][]need{{hasCut, wasOut}, {hasCut, hasHealed}, {hasCut, hasHealed}}
 	}
-	cutB := func(sc *scenario) { cut(sc); writesB(sc) }
 	near := func(x uint8) func(*scenario) {
 		return func(sc *scenario) { sc.nearPre = x }
 	}
 	return []scenario{
-		back("fence, A suspected, set", "ss", []tab{ownA, bcB, ownA}, writesB),
+		back("fence, A suspected, set", "ss", []tab{ownA, bcB, ownA}, nil),
 		back("fence, A suspected, A has a near copy", "ss", []tab{ownB, bcB, ownB}, near(inA)),
 		back("fence, A suspected, near copies, B takes", "ss", []tab{ownC, {members: inBC, owner: 1}, ownC}, near(inA)),
 		back("fence, A suspected, set+del, backup", "sd", []tab{ownAB, bcBC, ownAB}, nil),
 		back("fence, A suspected, clear", "sc", []tab{ownA, bcB, ownA}, near(inC)),
 		back("fence, A suspected, clear, backup", "sc", []tab{ownAB, bcCB, ownBC}, near(inC)),
-		back("fence, A cut off, set", "ss", []tab{ownA, bcB, ownA}, cutB),
+		back("fence, A cut off, set", "ss", []tab{ownA, bcB, ownA}, cut),
 		back("fence, A cut off, set, backup", "ss", []tab{ownAB, bcBC, ownAB}, cut),
 		back("fence, A cut off, clear, backup", "sc", []tab{ownAB, bcCB, ownCA}, cut),
 		back("fence, A cut off and alone, set, backup", "ss", []tab{ownAB, bcBC, ownAB, alone}, notices),

@@ -48,6 +48,7 @@ const (
 	heal
 	barredEnds // whom x has taken out does not count on its answers any longer
 	waitEnds   // nor on those of others for which x has waited
+	told       // of versions: no step by itself, but part of others
 )
 
 // next lists what may happen in a world. The list is valid until the next call.

@@ -188,7 +188,10 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
 		Term: s.term, Made: s.made, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known, Backed: s.backed,
-		Version: sh.Clock.Now(), Wait: max(s.table.Barred-now, 0),
+		Version: sh.Clock.Heard(), Wait: max(s.table.Barred-now, 0),
+	}
+	if sh.off.heard {
+		g.Version = sh.Clock.Now()
 	}
 	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
 		g.Generations = sh.Generations.Append(nil)

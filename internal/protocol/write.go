@@ -198,34 +198,41 @@ func (s *Slot) onRevoked(from Member, m *Message, now time.Duration, out *Out) {
 
 // step carries on the key's writes as far as they go.
 func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
-	for k.write != nil && len(k.write.wait) == 0 {
-		w := k.write
-		if !w.versioned() && s.sync != nil && !s.sh.off.pause {
-			s.hurrySync()
-			break // goes on with the backups that the slot is to have
-		}
-		switch {
-		case w.versioned():
-			s.finish(ref, k, w, now, out)
-		case w.load && s.has(ref):
-			s.startLoad(w, k, now, out)
-		default:
-			s.version(w, now)
-			if s.replicate(ref, w, now, out) {
-				continue
-			}
-			s.finish(ref, k, w, now, out)
-		}
-		s.nextWrite(k, now, out)
+	for k.write != nil && len(k.write.wait) == 0 && s.advance(ref, k, now, out) {
 	}
 	s.afterDrain(now, out)
 }
 
-// finish makes a write visible, or runs the loader.
-func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) {
+// advance takes the next step of the key's write, who waits for no member, and
+// tells whether there was one.
+func (s *Slot) advance(ref cache.Ref, k *key, now time.Duration, out *Out) bool {
+	w := k.write
+	over := false
+	switch {
+	case !w.versioned() && s.sync != nil && !s.sh.off.pause:
+		s.hurrySync()
+		return false // goes on with the backups that the slot is to have
+	case w.versioned():
+		over = s.finish(ref, k, w, now, out)
+	case w.load && s.has(ref):
+		over = s.startLoad(w, k, now, out)
+	case !s.version(w, now):
+		return false // goes on at a tick
+	case s.replicate(ref, w, now, out):
+		return true
+	default:
+		over = s.finish(ref, k, w, now, out)
+	}
+	if over {
+		s.nextWrite(k, now, out)
+	}
+	return over
+}
+
+// finish makes a write visible, or runs the loader if that may be.
+func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) bool {
 	if w.load {
-		s.startLoad(w, k, now, out)
-		return
+		return s.startLoad(w, k, now, out)
 	}
 	stored := s.sh.off.replFirst && w.number != 0 || s.keep(w)
 	if !w.answer {
@@ -234,6 +241,7 @@ func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *O
 	if stored {
 		s.stage(ref, now, out)
 	}
+	return true
 }
 
 // nextWrite begins the next write of the key that waits.
@@ -254,14 +262,18 @@ func (s *Slot) nextWrite(k *key, now time.Duration, out *Out) {
 	k.queue = nil
 }
 
-// version gives the write its version, which is above every one that the key,
-// the slot's floor or any message has named.
-func (s *Slot) version(w *write, now time.Duration) {
+// version gives the write its version, if there is one yet. It is above every one
+// that the key, the slot's floor or any message has named.
+func (s *Slot) version(w *write, now time.Duration) bool {
 	sh, c := s.sh, &w.call
 	old, _ := sh.Memory.Peek(c.Ref, cache.Owned)
+	version, ok := sh.Clock.Next(max(old.Version, sh.Memory.Floor(s.num)))
+	if !ok {
+		return false
+	}
 	e := cache.Entry{
 		Kind:       cache.Owned,
-		Version:    sh.Clock.Next(max(old.Version, sh.Memory.Floor(s.num))),
+		Version:    version,
 		Generation: sh.Generations.Of(c.Ref.Cache).Count,
 		Value:      c.Value,
 		Expires:    until(c.TTL, now),
@@ -273,6 +285,7 @@ func (s *Slot) version(w *write, now time.Duration) {
 	e.Short = outlives(&old, &e)
 	w.entry = e
 	s.replicating++
+	return true
 }
 
 // outlives tells whether what an entry takes the place of (or what that took the
@@ -359,9 +372,13 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		}
 		i++
 	}
-	switch {
-	case len(w.wait) == 0 && (s.sync == nil || s.sync.held || w.versioned()):
+	if len(w.wait) == 0 && (s.sync == nil || s.sync.held || w.versioned()) {
 		s.step(ref, k, now, out)
+		if k.write != w || len(w.wait) > 0 {
+			return
+		}
+	}
+	switch {
 	case now >= w.call.Deadline && !w.load && !w.answer && w.versioned() && !w.call.Delete:
 		w.answer = true
 		out.answer(Answer{Call: w.call.Call, Status: Unavailable})
@@ -374,8 +391,12 @@ func (s *Slot) tickWrites(ref cache.Ref, k *key, now time.Duration, out *Out) {
 		for _, x := range w.wait {
 			a.Unconfirmed = append(a.Unconfirmed, x.member)
 		}
-		if len(w.wait) == 0 {
+		switch {
+		case len(w.wait) > 0:
+		case s.sync != nil:
 			a.Unconfirmed = append(a.Unconfirmed, s.sync.waiting...)
+		default: // it has no version yet
+			a.Status = Unavailable
 		}
 		w.answer = true
 		out.answer(a)
