@@ -1,5 +1,7 @@
 package cache
 
+import "bytes"
+
 // SetDecoded keeps a decoded value beside the owned and the near entry of a key
 // where they are of exactly that version; Get then returns it. It is charged as
 // a second copy of the value's bytes, for which others may have to go as they
@@ -15,6 +17,16 @@ func (s *Store) SetDecoded(ref Ref, version uint64, decoded any) {
 			sh.setDecoded(r, decoded, &t)
 		}
 	}
+}
+
+// Decoded returns what SetDecoded put beside a value, if that is in the store, or nil.
+// It is for a value that was just lent again: the copy that is here may have kept it.
+func (s *Store) Decoded(kind Kind, hash uint64, cacheNumber uint32, key string, value []byte) any {
+	r := s.index[kind].find(s.spot(hash), hash, cacheNumber, key)
+	if r == nil || r.tombstone() || !bytes.Equal(r.bytes(), value) {
+		return nil
+	}
+	return r.decoded()
 }
 
 func (s *shard) setDecoded(r *record, decoded any, t *moment) {

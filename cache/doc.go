@@ -19,7 +19,8 @@
 // An entry is live until its time is over, its near copy's lease has ended, or
 // its cache has been cleared (generation.go). What is dead is never given out;
 // its memory is freed when it is touched, when its slot is asked for, or when
-// the sweeper comes by (sweep.go), within 16 seconds.
+// the sweeper comes by (sweep.go), within 16 seconds. A near copy whose lease alone is
+// over stays until then, since it may be lent again (renew.go).
 //
 // # Versions and floors
 //

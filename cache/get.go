@@ -51,8 +51,9 @@ func (s *Store) Find(kind Kind, hash uint64, cacheNumber uint32, key string, hit
 }
 
 // getSlowly looks again with the shard locked, so that a record that was on its
-// way into another table is found, and removes one that has ended. What it does
-// not find is a miss.
+// way into another table is found, and removes one that has ended, but for a near
+// copy whose lease alone is over: it may be lent again. What it does not find is a
+// miss.
 //
 //go:noinline
 func (s *Store) getSlowly(kind Kind, hash uint64, cacheNumber uint32, key string) *record {
@@ -60,7 +61,14 @@ func (s *Store) getSlowly(kind Kind, hash uint64, cacheNumber uint32, key string
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	t := sh.moment()
-	r := sh.live(kind, &Ref{Hash: hash, Cache: cacheNumber, Key: key}, &t)
+	r := sh.find(kind, &Ref{Hash: hash, Cache: cacheNumber, Key: key})
+	if r != nil {
+		if end := sh.ended(r, &t); end != live && kind == Near && sh.lendable(r, &t) {
+			r = nil
+		} else if end != live {
+			r = sh.bury(r, end, &t)
+		}
+	}
 	if r == nil || r.tombstone() {
 		sh.held[kind].misses++
 		return nil

@@ -181,6 +181,9 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 		e.LeaseEnd = 0
 	}
 	old := m.find(ref, e.Kind)
+	if old != nil && e.Kind == Near && m.renew(old, &e) {
+		return Stored, true
+	}
 	if old != nil && m.bury(old) {
 		old = nil
 	}
@@ -209,13 +212,27 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 	return Stored, true
 }
 
+// renew gives a near copy another lease, if nothing else has ended.
+func (m *model) renew(old *modelEntry, e *Entry) bool {
+	x := old.e
+	x.LeaseEnd = e.LeaseEnd
+	if x.Version != e.Version || x.Generation != e.Generation || x.Tombstone || e.Tombstone || len(x.Value) != len(e.Value) || m.ended(old.ref, &x) != live {
+		return false
+	}
+	old.e.LeaseEnd = max(old.e.LeaseEnd, e.LeaseEnd)
+	m.orders[Near].use(old.record)
+	return true
+}
+
 func (m *model) get(ref Ref, kind Kind) *modelEntry {
 	x := m.find(ref, kind)
 	if x == nil {
 		m.stats[kind].Misses++
 		return nil
 	}
-	if m.bury(x) || x.e.Tombstone {
+	lent := x.e
+	lent.LeaseEnd = never
+	if m.ended(x.ref, &x.e) != live && m.ended(x.ref, &lent) == live || m.bury(x) || x.e.Tombstone {
 		m.stats[kind].Misses++
 		return nil
 	}
@@ -366,6 +383,15 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 				e.Expires = m.now + time.Duration(rnd.IntN(300))
 			}
 			e.LeaseEnd = m.now + time.Duration(rnd.IntN(300))
+			if x := m.find(ref, Near); x != nil && kind == Near && often(2) { // lent again
+				end := e.LeaseEnd
+				if e = x.e; !often(5) {
+					e.LeaseEnd = end
+				}
+				if often(9) {
+					e.Value = value[:rnd.IntN(len(value)+1)]
+				}
+			}
 			what = "put " + itemLine(ref, &e)
 			r, err := s.Put(ref, e)
 			if want, ok := m.put(ref, e); r != want || ok != (err == nil) {

@@ -61,6 +61,9 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.moment()
+	if e.Kind == Near && s.renew(&ref, e, &t) {
+		return Stored, nil
+	}
 	r := s.live(e.Kind, &ref, &t)
 	if r != nil && r.version >= e.Version {
 		return Older, nil

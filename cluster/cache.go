@@ -124,6 +124,9 @@ func (c *Cache[V]) lookup(ctx context.Context, hash uint64, key string) (V, Sour
 		if f, err = c.n.read(ctx, c.space, hash, key); err != nil {
 			return zero, Source{}, err
 		}
+		if c.decode == nil && f.source.kind == sourcePeer {
+			f.decoded = c.n.store.Decoded(cache.Near, hash, c.space.number, key, f.value)
+		}
 	}
 	v, err := c.value(hash, key, &f)
 	return v, f.source, err

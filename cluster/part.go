@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -22,17 +23,19 @@ var _ [64 - partSlots]struct{}
 // part is a group of slots under one lock. A slot's number modulo partCount is
 // its part.
 type part struct {
-	// mu guards slots, calls and the masks' writing. Nothing is sent on a
-	// connection while it is held.
+	// mu guards slots, calls and due, and the writing of the rest. Nothing is sent
+	// on a connection while it is held.
 	mu    sync.Mutex
 	slots [partSlots]protocol.Slot
 	calls calls
-	busy  atomic.Uint64 // slots that Tick has something to do for
-	holds atomic.Uint64 // slots of which there is a copy here
-	lost  atomic.Uint64 // of these, that another owns who may not serve them yet
-	safe  atomic.Uint64 // slots that are served here, and whose backups have all of them
-	waits atomic.Uint64 // slots for which something is to begin, see pacer
-	asks  atomic.Uint64 // slots for which others have been asked
+	busy  atomic.Uint64            // slots that Tick has something to do for
+	due   [partSlots]time.Duration // when that is, for those in busy
+	next  atomic.Int64             // the earliest of these, or before
+	holds atomic.Uint64            // slots of which there is a copy here
+	lost  atomic.Uint64            // of these, that another owns who may not serve them yet
+	safe  atomic.Uint64            // slots that are served here, and whose backups have all of them
+	waits atomic.Uint64            // slots for which something is to begin, see pacer
+	asks  atomic.Uint64            // slots for which others have been asked
 	pace  *pacer
 }
 
@@ -45,7 +48,15 @@ func (n *Node) slot(num int) (*part, *protocol.Slot) {
 // after brings the masks up to date. It is called with mu held.
 func (p *part) after(num int) {
 	s, bit := &p.slots[num/partCount], uint64(1)<<(num/partCount)
-	set(&p.busy, bit, s.Busy())
+	busy := s.Busy()
+	set(&p.busy, bit, busy)
+	if busy {
+		due := s.Due()
+		p.due[num/partCount] = due
+		if int64(due) < p.next.Load() {
+			p.next.Store(int64(due))
+		}
+	}
 	set(&p.holds, bit, s.Holds())
 	set(&p.lost, bit, s.Lost())
 	set(&p.safe, bit, s.Safe())
@@ -241,9 +252,10 @@ func (n *Node) tick(ctx context.Context) {
 		case <-t.C:
 		}
 		n.stalled()
+		now := n.clock.now()
 		for i := range n.parts {
-			if p := &n.parts[i]; p.busy.Load() != 0 {
-				n.tickPart(i, p)
+			if p := &n.parts[i]; int64(now) >= p.next.Load() {
+				n.tickPart(i, p, now)
 			}
 		}
 		n.announceSoon()
@@ -265,18 +277,21 @@ func (n *Node) handedOver() {
 	}
 }
 
-func (n *Node) tickPart(i int, p *part) {
-	now := n.clock.now()
+func (n *Node) tickPart(i int, p *part, now time.Duration) {
 	st := n.steps.Get().(*step)
 	p.mu.Lock()
+	next := time.Duration(math.MaxInt64)
 	for mask := p.busy.Load(); mask != 0; mask &= mask - 1 {
 		j := bits.TrailingZeros64(mask)
-		if p.slots[j].Due() > now {
-			continue
+		if p.due[j] <= now {
+			p.slots[j].Tick(now, &st.out)
+			p.after(i + j*partCount)
 		}
-		p.slots[j].Tick(now, &st.out)
-		p.after(i + j*partCount)
+		if p.busy.Load()>>j&1 == 1 {
+			next = min(next, p.due[j])
+		}
 	}
+	p.next.Store(int64(next))
 	n.endAll(st, p)
 }
 

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/peercache/peercache/internal/sim"
 )
 
 type user struct {
@@ -52,6 +55,45 @@ func TestDecodedOnce(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A near copy that is lent again, unchanged, is not decoded again; one that has
+// changed is.
+func TestSimLentAgain(t *testing.T) {
+	simulate(t, 3, sim.LAN(), func(s *simulation) {
+		s.near = 300 * time.Millisecond
+		nodes := s.cluster(2)
+		s.settled()
+		ctx := context.Background()
+		key := s.ownedBy(nodes[0], "users", 1)[0]
+		var decoded atomic.Int64
+		open := func(n *simNode) *Cache[user] {
+			c, err := NewCache(n.Node, "users", Options[user]{Codec: countingCodec{decoded: &decoded}, TTL: time.Hour})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		owner, reader := open(nodes[0]), open(nodes[1])
+		for round, name := range []string{"Ada", "Grace"} {
+			if err := owner.Set(ctx, key, user{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			for range 4 {
+				u, from, err := reader.Lookup(ctx, key)
+				if err != nil || u.Name != name || from.kind != sourcePeer {
+					t.Errorf("%+v from %v, %v", u, from, err)
+				}
+				if _, from, _ = reader.Lookup(ctx, key); from.kind != sourceNear {
+					t.Errorf("then from %v", from)
+				}
+				time.Sleep(s.near)
+			}
+			if got := decoded.Load(); got != int64(round)+1 {
+				t.Errorf("%s was decoded %d times", name, got-int64(round))
+			}
+		}
+	})
 }
 
 func TestClone(t *testing.T) {

@@ -37,6 +37,9 @@ func (s *Slot) lend(g Get, now time.Duration) bool {
 		s.tidy(g.Ref, k)
 		return false
 	}
+	if s.leases == 0 {
+		s.nextPrune = now + max(g.Near, pruneEvery)
+	}
 	k.leases = append(k.leases, lease{g.From, now + g.Near})
 	s.leases++
 	return true
@@ -53,16 +56,22 @@ func (s *Slot) dropLease(k *key, m Member) {
 	}
 }
 
-// pruneEvery is how often ended leases are dropped. They count for nothing
-// from their end on: this only frees their memory.
-const pruneEvery = time.Second
+// pruneEvery is how often ended leases are dropped at most. They count for nothing
+// from their end on: this only frees their memory. Looking at the keys of thousands
+// of slots costs more than that is worth when it is done each second.
+const pruneEvery = 4 * time.Second
 
-func (s *Slot) pruneLeases(k *key, now time.Duration) {
+// pruneLeases drops a key's ended leases, and returns when the next one ends, or
+// next if that comes before.
+func (s *Slot) pruneLeases(k *key, now, next time.Duration) time.Duration {
 	for i := 0; i < len(k.leases); {
-		if k.leases[i].until <= now {
-			s.dropLease(k, k.leases[i].holder)
+		l := k.leases[i]
+		if l.until <= now {
+			s.dropLease(k, l.holder)
 			continue
 		}
+		next = min(next, l.until)
 		i++
 	}
+	return next
 }

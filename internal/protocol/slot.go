@@ -227,15 +227,16 @@ func (s *Slot) Tick(now time.Duration, out *Out) {
 	s.tickSync(now, out)
 	s.tickHanded(now, out)
 	if prune := s.leases > 0 && now >= s.nextPrune; prune || s.writing > 0 {
+		next := noEnd
 		for ref, k := range s.keys {
 			if prune {
-				s.pruneLeases(k, now)
+				next = s.pruneLeases(k, now, next)
 			}
 			s.tickWrites(ref, k, now, out)
 			s.tidy(ref, k)
 		}
 		if prune {
-			s.nextPrune = now + pruneEvery
+			s.nextPrune = max(next, now+pruneEvery)
 		}
 	}
 	if (s.leftover() || len(s.handed) > 0 && s.owner != s.sh.Self) && s.asking.due(now, s.sh.Resend) {
