@@ -213,7 +213,7 @@ func (s *Slot) answerHanded(out *Out) {
 	for i := range s.handed {
 		h := &s.handed[i]
 		a := Answer{Call: h.call, Status: Written}
-		if s.active && !s.keeps(h) || !s.active && !h.given {
+		if s.active && !s.keeps(h) || !s.active && !h.given && !s.sh.off.given {
 			a.Status = Unavailable
 		}
 		out.answer(a)

@@ -75,7 +75,9 @@ func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 		return false
 	}
 	for _, g := range p.Generations {
-		s.sh.Generations.Merge(g.Cache, g.Generation)
+		if !s.sh.off.pieceClears {
+			s.sh.Generations.Merge(g.Cache, g.Generation)
+		}
 	}
 	if s.fills(f) {
 		s.filling.Floor = max(s.filling.Floor, p.Floor)
@@ -89,10 +91,12 @@ func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 	t := s.take
 	for i := range t.grants {
 		if g := &t.grants[i]; g.from == f.From {
-			if p.Floor > g.floor && len(t.grants) > 1 {
+			if p.Floor > g.floor && len(t.grants) > 1 && !s.sh.off.pieceFloor {
 				t.rose = max(t.rose, p.Floor)
 			}
-			g.floor = max(g.floor, p.Floor)
+			if !s.sh.off.pieceFloor {
+				g.floor = max(g.floor, p.Floor)
+			}
 			if f.All {
 				s.merge(g, p.Items, now)
 			}
@@ -147,7 +151,7 @@ func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	mem, floor, apart := s.sh.Memory, s.take.foreignFloor(g.term), s.take.apart(g.term)
 	several := len(s.take.grants) > 1 // of one lineage only if the owner's last writes are not everywhere
 	below := func(version uint64) bool {
-		if raised := mem.Floor(s.num); several && raised > s.take.floor {
+		if raised := mem.Floor(s.num); several && raised > s.take.floor && !s.sh.off.mergeFloor {
 			floor = max(floor, raised)
 		}
 		return version <= floor

@@ -39,4 +39,8 @@ type rules struct {
 	loadDrop    bool // a load takes the key from the backups before the loader runs
 	twice       bool // a replication that comes again is not applied again
 	resync      bool // a sync that was accepted before replaces nothing when it comes again
+	given       bool // a write that is left to the next owner counts only if that one was given it
+	pieceClears bool // what a grant did not carry brings the giver's generations
+	pieceFloor  bool // and its floor
+	mergeFloor  bool // what is evicted while copies are merged keeps out what is older
 }

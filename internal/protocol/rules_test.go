@@ -56,6 +56,10 @@ var needed = []struct{ rule, scenario string }{
 	{"loadDrop", "eviction and load, crash, backup"},
 	{"twice", "expiry, a message twice, crash, backup"},
 	{"resync", "backup moves B->C, a message twice, crash, C takes"},
+	{"given", "eviction, A->C, set+clear, backup"},
+	{"pieceClears", "A suspected and alive, set+clear, backup, no gets"},
+	{"pieceFloor", "split A from B and C, del, evict, backup"},
+	{"mergeFloor", "split A from B and C, del, evict, backup"},
 }
 
 // recording is one of the ways.

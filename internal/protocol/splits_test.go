@@ -41,6 +41,11 @@ func splitCases() []scenario {
 			kinds: kinds, pre: true, who: inAB, gets: 1, getWho: inC, strange: inABC, split: inBC,
 		}
 	}
+	unasked := func(sc scenario) scenario {
+		sc.name += ", no gets"
+		sc.gets = 0
+		return sc
+	}
 	return []scenario{
 		solo("two alone, sets on both", "sss", abA, 0),
 		solo("two alone, set+del", "ssd", abA, 0),
@@ -68,6 +73,7 @@ func splitCases() []scenario {
 		suspected("A suspected and alive, set", "ss", ownA, bcB, ownA),
 		suspected("A suspected and alive, set+del, backup", "ssd", ownAB, bcBC, ownAB),
 		suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC),
+		unasked(suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC)),
 	}
 }
 
