@@ -85,7 +85,7 @@ func (c *clock) Now() uint64 { return c.last.Load() }
 
 // Observe implements protocol.Clock.
 func (c *clock) Observe(version uint64) {
-	if c.fenced || version <= c.followed() {
+	if version > c.last.Load() && (c.fenced || version <= c.followed()) {
 		raise(&c.last, version)
 	}
 }

@@ -313,3 +313,47 @@ func TestSimSplitInTheSameMoment(t *testing.T) {
 		}
 	})
 }
+
+// A Delete on one side of a split is newer than what a member of that side had read
+// before, though the clock of who had written it was ahead.
+func TestSimSplitDeletesWhatWasRead(t *testing.T) {
+	simulate(t, 2, sim.LAN(), func(s *simulation) {
+		s.change, s.near = backups(0), -1
+		nodes, ctx := s.cluster(4), context.Background()
+		s.settled()
+		one, others := nodes[0], nodes[1:]
+		one.host.SetClock(10*time.Minute, 0)
+		keys := s.ownedBy(one, "c", 20)
+		for i, key := range keys {
+			if err := one.c.Set(ctx, key, []byte("old")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := others[i%3].c.Get(ctx, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.net.Split(hostsOf(nodes[:1]), hostsOf(others), sim.BlackHole)
+		eventually(t, "the others have gone on", func() bool {
+			for _, n := range others {
+				if n.Stats().Members != 3 || n.Stats().SlotsActive != n.Stats().SlotsOwned {
+					return false
+				}
+			}
+			return true
+		})
+		for i, key := range keys {
+			if err := others[i%3].c.Delete(ctx, key); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.net.Heal()
+		s.agreed()
+		for _, key := range keys {
+			for _, n := range nodes {
+				if v, err := n.c.Get(ctx, key); !errors.Is(err, ErrNotFound) {
+					t.Errorf("%s has %s again: %q, %v", n.Name(), key, v, err)
+				}
+			}
+		}
+	})
+}

@@ -46,6 +46,9 @@ func (s *Slot) End(f Fill, a *Answer, now time.Duration) bool {
 // there is to do where no near copies are kept, and may be called from any goroutine.
 func (sh *Shared) Hit(cacheNumber uint32, a *Answer) bool {
 	g := sh.Generations.Merge(cacheNumber, a.Generation)
+	// What deletes the value is to be newer, also where its owner is not heard any longer
+	// and this node's clock is behind.
+	sh.Clock.Observe(a.Version)
 	return a.Status == Found && a.Count >= g.Count
 }
 

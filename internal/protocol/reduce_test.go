@@ -71,7 +71,8 @@ func (r *runner) hearsAtOnce(w *world, x uint8, a *Answer) bool {
 		return r.fuses()
 	case callGet:
 		kept := a.Lease && (w.sides[x].get.fresh || r.sc.off.epoch)
-		return !kept && (a.Status == NotMine || a.Generation == w.nodes[x].gen.now)
+		n := w.nodes[x]
+		return !kept && (a.Status == NotMine || a.Generation == n.gen.now && a.Version <= n.clock.last)
 	}
 	return false
 }
