@@ -24,8 +24,8 @@ type clock struct {
 	most   atomic.Uint64 // no version is made above this
 	made   atomic.Uint64 // the newest one made
 	asked  atomic.Uint64 // how far this node has said that it may count
-	told   atomic.Uint64 // how far others have said so
 	short  atomic.Bool   // a version was wanted above most
+	mayAsk time.Duration // when pings may be sent for that; the tick's alone
 
 	faults faulty
 }
@@ -37,9 +37,10 @@ const (
 	// maxAhead is how far another node's clock may be ahead of this one's and
 	// still be followed.
 	maxAhead = time.Hour
-	// maxVersion is above every clock's versions until the year 2248, and leaves
-	// room above it.
-	maxVersion = 1 << 63
+	// maxVersion is above every version, and maxPhysical as far as clocks are believed:
+	// the year 2109. What is between is room to count.
+	maxVersion  = 1 << 63
+	maxPhysical = 1 << 62
 )
 
 // newClock returns the clock of a node with that incarnation.
@@ -51,7 +52,7 @@ func newClock(self protocol.Member) *clock {
 func (c *clock) now() time.Duration { return c.faults.timer(time.Since(c.start), c) }
 
 func (c *clock) physical() uint64 {
-	return uint64(min(max(c.wall().UnixMilli(), 0), maxVersion>>counterBits-1)) << counterBits
+	return uint64(min(max(c.wall().UnixMilli(), 0), maxPhysical>>counterBits)) << counterBits
 }
 
 // followed is the highest version that moves the clock.

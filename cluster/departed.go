@@ -49,6 +49,7 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	}
 	if o.inTable() && !g.said {
 		r.lost = r.node.clock.now()
+		r.node.clock.Observe(o.told)
 	}
 	r.remember(g)
 	r.node.events.departed(&o.record, g.inOrder)

@@ -110,8 +110,8 @@ func (n *Node) onPing(from protocol.Member, c *wire.Conn, b []byte) {
 
 // upholds tells whether a member may count on this node: it is in the table, and
 // has acted upon every time that it was not. Then it may count up to upTo. The lock
-// makes sure that what is granted under a later table says so, and that such a table
-// says later when that ended.
+// makes sure that a later table, without it, comes after that and says later when it
+// ended.
 func (r *roster) upholds(id protocol.Member, drops, upTo uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -119,7 +119,7 @@ func (r *roster) upholds(id protocol.Member, drops, upTo uint64) bool {
 	if o == nil || !o.seated() || !r.self.inTable() || o.mine != drops {
 		return false
 	}
-	raise(&r.node.clock.told, upTo)
+	o.told = max(o.told, upTo)
 	return true
 }
 

@@ -465,3 +465,49 @@ func hostsOf(nodes []*simNode) (names []string) {
 	}
 	return names
 }
+
+// That enough members have to hear of a version before it is made delays no call, also
+// where a clock is ahead, the way is long, and slots go from one to another.
+func TestSimFenceDelaysNoWrite(t *testing.T) {
+	for _, ahead := range []time.Duration{0, 10 * time.Second, time.Hour} {
+		for _, link := range []sim.Link{sim.LAN(), {Latency: 25 * time.Millisecond}} {
+			simulate(t, 5, link, func(s *simulation) {
+				s.near = -1
+				s.change = func(c *Config) { c.Fence, c.Backups = 2, 1 }
+				nodes := s.cluster(3)
+				nodes[0].host.SetClock(ahead, 0)
+				time.Sleep(2 * FenceFor)
+				ctx, cancel := context.WithCancel(context.Background())
+				var longest atomic.Int64
+				var clients sync.WaitGroup
+				for i := range 12 {
+					clients.Go(func() {
+						n := nodes[i%3]
+						for j := 0; ctx.Err() == nil; j++ {
+							at := time.Now()
+							if err := n.c.Set(context.Background(), fmt.Sprint("k", i, "/", j%50), nil); err != nil {
+								s.errorf("clock %v ahead, latency %v: %v", ahead, link.Latency, err)
+							}
+							if _, err := n.c.Get(context.Background(), fmt.Sprint("k", (i+1)%12, "/", j%50)); err != nil && !errors.Is(err, ErrNotFound) {
+								s.errorf("clock %v ahead, latency %v: %v", ahead, link.Latency, err)
+							}
+							if took := int64(time.Since(at)); took > longest.Load() {
+								longest.Store(took)
+							}
+							time.Sleep(3 * time.Millisecond)
+						}
+					})
+				}
+				time.Sleep(time.Second)
+				s.leave(s.join("fourth"))
+				time.Sleep(time.Second)
+				cancel()
+				clients.Wait()
+				if most := 250*time.Millisecond + 10*link.Latency; time.Duration(longest.Load()) > most {
+					s.errorf("clock %v ahead, latency %v: a set and a get took %v", ahead, link.Latency, time.Duration(longest.Load()))
+				}
+				t.Logf("clock %v ahead, latency %v: at most %v for a set and a get", ahead, link.Latency, time.Duration(longest.Load()))
+			})
+		}
+	}
+}

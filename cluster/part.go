@@ -255,10 +255,10 @@ func (n *Node) tick(ctx context.Context) {
 		now := n.clock.now()
 		for i := range n.parts {
 			if p := &n.parts[i]; int64(now) >= p.next.Load() {
-				n.tickPart(i, p, now)
+				n.tickPart(i, p)
 			}
 		}
-		n.announceSoon()
+		n.announceSoon(now)
 		n.pace.tick(n)
 		n.clears.tick(n)
 		n.members.tick()
@@ -277,9 +277,10 @@ func (n *Node) handedOver() {
 	}
 }
 
-func (n *Node) tickPart(i int, p *part, now time.Duration) {
+func (n *Node) tickPart(i int, p *part) {
 	st := n.steps.Get().(*step)
 	p.mu.Lock()
+	now := n.clock.now() // not before: what came meanwhile was later than that
 	next := time.Duration(math.MaxInt64)
 	for mask := p.busy.Load(); mask != 0; mask &= mask - 1 {
 		j := bits.TrailingZeros64(mask)

@@ -48,6 +48,7 @@ type other struct {
 	meeting  bool          // is being asked
 	dropped  bool          // was out of the table before, having been in it
 	stranger bool          // served without this node, and all was taken again for it
+	told     uint64        // how far it may count for all that this node has confirmed, see announce.go
 	drops                  // how often either took the other for dead
 }
 

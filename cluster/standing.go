@@ -45,7 +45,7 @@ type pong struct {
 // start is called before the node has others.
 func (s *standing) start(least int, c *clock) {
 	s.clock, s.least = c, least
-	c.fenced = least > 0
+	c.fenced = least > 1
 	s.awake = awakeFor
 	s.heard = make(map[protocol.Member]pong)
 	s.mu.Lock()
@@ -103,7 +103,6 @@ func (s *standing) count() {
 	switch others := s.least - 1; {
 	case s.least == 0:
 	case others == 0:
-		s.clock.most.Store(maxVersion - 1)
 	default:
 		heard := make([]pong, 0, len(s.seated))
 		for _, m := range s.seated {

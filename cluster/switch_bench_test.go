@@ -272,7 +272,7 @@ func (d *desk) carry() {
 		d.used += time.Millisecond
 		for _, n := range d.nodes {
 			for i := range n.parts {
-				d.use(func() { n.tickPart(i, &n.parts[i], n.clock.now()) })
+				d.use(func() { n.tickPart(i, &n.parts[i]) })
 			}
 		}
 	}

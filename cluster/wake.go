@@ -48,7 +48,7 @@ func (n *Node) watch(ctx context.Context) {
 		}
 		last = now
 		n.standing.seenAwake(now)
-		if n.cfg.Fence > 0 && (now >= pinged+pingEvery-lookEvery/2 || n.clock.runsShort()) {
+		if n.cfg.Fence > 0 && now >= pinged+pingEvery-lookEvery/2 || n.clock.runsShort() {
 			pinged = now
 			n.pings(nil)
 		}

@@ -131,7 +131,8 @@ func (r *runner) make(w *world, st step) {
 func (r *runner) switchTable(w *world, x uint8) {
 	sc := r.sc
 	next := int(w.nodes[x].at) + 1
-	barred := w.sides[x].barred || sc.takesOut(x, next)
+	out := sc.takesOut(x, next)
+	barred := w.sides[x].barred || out
 	w.sides[x].barred = barred
 	arg := uint32(switchTable)
 	if barred {
@@ -139,6 +140,9 @@ func (r *runner) switchTable(w *world, x uint8) {
 	}
 	r.local(w, x, falls, arg, func(n *node) {
 		n.at++
+		if out && !sc.untold {
+			n.clock.Observe(n.clock.told)
+		}
 		t := sc.tableOf(x, next, barred)
 		strange := sc.strange>>x&1 == 1 && sc.healed(n, x)
 		if strange && sc.split != 0 {

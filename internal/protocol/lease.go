@@ -37,8 +37,9 @@ func (s *Slot) lend(g Get, now time.Duration) bool {
 		s.tidy(g.Ref, k)
 		return false
 	}
-	if s.leases == 0 {
-		s.nextPrune = now + max(g.Near, pruneEvery)
+	prune := now + max(g.Near, pruneEvery)
+	if s.leases == 0 || prune < s.nextPrune {
+		s.nextPrune = prune
 	}
 	k.leases = append(k.leases, lease{g.From, now + g.Near})
 	s.leases++

@@ -63,11 +63,11 @@ func (s *Slot) has(ref cache.Ref) bool {
 
 // startLoad runs the loader, now that no near copy of the key is left. If the
 // key has been written while the load waited, or another load has ended, the
-// readers get that. It returns false where there is no version for it yet.
-func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) bool {
+// readers get that. Where there is no version for it yet they are to ask again.
+func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) {
 	l := k.findLoad(w.id)
 	if l == nil {
-		return true
+		return
 	}
 	e, ok := s.sh.Memory.Peek(w.call.Ref, cache.Owned)
 	if ok && (!e.Tombstone || e.Negative) {
@@ -79,16 +79,24 @@ func (s *Slot) startLoad(w *write, k *key, now time.Duration, out *Out) bool {
 				out.answer(s.found(g.Call, g.Ref, e, now))
 			}
 		}
-		return true
+		return
 	}
 	version, ok := s.sh.Clock.Next(max(e.Version, s.sh.Memory.Floor(s.num)))
 	if !ok {
-		return false
+		k.askAgain(l, out)
+		return
 	}
 	l.version = version
 	l.generation = s.sh.Generations.Of(w.call.Ref.Cache).Count
 	out.Loads = append(out.Loads, Load{Slot: s.num, ID: l.id, Ref: w.call.Ref})
-	return true
+}
+
+// askAgain ends a load that cannot begin yet.
+func (k *key) askAgain(l *load, out *Out) {
+	k.dropLoad(l)
+	for _, g := range l.waiters {
+		out.answer(Answer{Call: g.Call, Status: NotExecuted})
+	}
 }
 
 // Loaded ends the loader's run of that number. Its result is stored only if

@@ -49,15 +49,13 @@ type CacheGeneration struct {
 // near to physical time.
 type Clock interface {
 	// Next returns a version above every one that it returned or observed, and
-	// above floor. It returns false while others have not yet heard that versions may
-	// come so high: with the fence on, see Heard. Then the call waits.
+	// above floor. With Shared.Fenced it returns false while too few others have heard
+	// that versions may come so high; then the call waits. Who takes a member out that
+	// has not said goodbye observes what it has heard of that one before. So one of the
+	// givers of a take knows of each version that was made without them.
 	Next(floor uint64) (uint64, bool)
 	// Now returns the newest version returned or observed.
 	Now() uint64
-	// Heard returns Now, or how far others have told this node that they may count,
-	// where that is higher. With Shared.Fenced, of the members of a table that one
-	// serves under some have heard that of every version which anybody has seen.
-	Heard() uint64
 	// Observe moves the clock on to a version that another node made.
 	Observe(version uint64)
 }

@@ -177,6 +177,5 @@ func (c *logical) Next(floor uint64) (uint64, bool) {
 	c.made = c.last
 	return c.last, true
 }
-func (c *logical) Heard() uint64          { return max(c.last, c.told) }
 func (c *logical) Now() uint64            { return c.last }
 func (c *logical) Observe(version uint64) { c.last = max(c.last, version) }

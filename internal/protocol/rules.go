@@ -18,7 +18,6 @@ type rules struct {
 	genGrant bool // grants carry the generations
 	abort    bool // a write without a version is refused when the slot is lost
 	clock    bool // grants move the clock on
-	heard    bool // with the fence on, to above what one who is gone may have made
 	spent    bool // a copy that was granted away counts only if its taker is known never to have served
 	loadVer  bool // a load's version is taken before the loader runs
 	loadTerm bool // a load is not stored when the slot was lost meanwhile

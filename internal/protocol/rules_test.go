@@ -36,7 +36,6 @@ var needed = []struct{ rule, scenario string }{
 	{"genGrant", "join, copied ahead, clear"},
 	{"abort", "join, set"},
 	{"clock", "copied ahead, expiry, A->B->C"},
-	{"heard", "fence, A cut off, set"},
 	{"spent", "join + crash of the new owner"},
 	{"loadVer", "load + delete, stable"},
 	{"loadTerm", "load, A->C->A, evict"},

@@ -44,6 +44,8 @@ type scenario struct {
 	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
 	unfenced  bool  // who has too few answers serves all the same
 	unwaited  bool  // and nobody waits until it serves no longer
+	untold    bool  // and nobody knows how far it may count
+	tellsB    bool  // of A's versions B has heard, not C
 	ahead     uint8 // members whose clocks are ahead of the others' at the start
 	sweeps    bool  // what a clear has made dead is swept at once
 	max       int   // limit of queues; 0: wide

@@ -101,10 +101,11 @@ func (r *runner) sever(w *world) {
 }
 
 // announce lets as few know of a version of x as the fence allows, which is one of
-// the other two. It has been told beforehand, so it may be cut off from x by now.
+// the other two. It has been told beforehand, so it may be cut off from x by now. When
+// it takes x out its own clock moves on to that.
 func (r *runner) announce(w *world, x uint8, version uint64) {
 	y := uint8(2)
-	if x == 2 {
+	if x == 2 || x == 0 && r.sc.tellsB {
 		y = 1
 	}
 	r.local(w, y, falls, uint32(told)|uint32(version)<<8, func(n *node) { n.clock.told = max(n.clock.told, version) })
@@ -232,8 +233,8 @@ func (r *runner) outwaits(w *world, x uint8) bool {
 
 func placeOf(at int) time.Duration { return now + time.Duration(2*at) }
 
-// Without the fence, and without waiting for those who may still serve, what the
-// fence promises does not hold.
+// Without the fence, without waiting for those who may still serve, and where nobody is
+// told how far those may count, what the fence promises does not hold.
 func TestFenceIsNeeded(t *testing.T) {
 	if raced {
 		t.Skip("one goroutine at a time, and slow")
@@ -241,8 +242,13 @@ func TestFenceIsNeeded(t *testing.T) {
 	for what, leave := range map[string]func(*scenario){
 		"the fence": func(sc *scenario) { sc.unfenced = true },
 		"waiting":   func(sc *scenario) { sc.unwaited = true },
+		"telling":   func(sc *scenario) { sc.untold = true },
 	} {
-		for _, name := range []string{"fence, A suspected, set", "fence, A suspected, set+del, backup", "fence, A cut off, set, backup", "fence, A suspected, clear"} {
+		names := []string{"fence, A suspected, set", "fence, A suspected, set+del, backup", "fence, A cut off, set, backup", "fence, A suspected, clear"}
+		if what == "telling" {
+			names = []string{"fence, A suspected, set", "fence, A cut off, set", "fence, A suspected, set, B has heard", "fence, A cut off, set, B has heard"}
+		}
+		for _, name := range names {
 			sc := scenarioNamed(t, name, rules{})
 			leave(sc)
 			if res := search(sc, 1_000_000, 1); !strings.HasPrefix(res.why, staleHit) {

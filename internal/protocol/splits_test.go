@@ -100,17 +100,26 @@ func fenceCases() []scenario {
 		sc.seq[0] = []int{0, 3, 2}
 		sc.need = [4][]need{{hasCut, wasOut}, {hasCut, hasHealed}, {hasCut, hasHealed}}
 	}
+	tellsB := func(f func(*scenario)) func(*scenario) {
+		return func(sc *scenario) {
+			if sc.tellsB = true; f != nil {
+				f(sc)
+			}
+		}
+	}
 	near := func(x uint8) func(*scenario) {
 		return func(sc *scenario) { sc.nearPre = x }
 	}
 	return []scenario{
 		back("fence, A suspected, set", "ss", []tab{ownA, bcB, ownA}, nil),
+		back("fence, A suspected, set, B has heard", "ss", []tab{ownA, bcB, ownA}, tellsB(nil)),
 		back("fence, A suspected, A has a near copy", "ss", []tab{ownB, bcB, ownB}, near(inA)),
 		back("fence, A suspected, near copies, B takes", "ss", []tab{ownC, {members: inBC, owner: 1}, ownC}, near(inA)),
 		back("fence, A suspected, set+del, backup", "sd", []tab{ownAB, bcBC, ownAB}, nil),
 		back("fence, A suspected, clear", "sc", []tab{ownA, bcB, ownA}, near(inC)),
 		back("fence, A suspected, clear, backup", "sc", []tab{ownAB, bcCB, ownBC}, near(inC)),
 		back("fence, A cut off, set", "ss", []tab{ownA, bcB, ownA}, cut),
+		back("fence, A cut off, set, B has heard", "ss", []tab{ownA, bcB, ownA}, tellsB(cut)),
 		back("fence, A cut off, set, backup", "ss", []tab{ownAB, bcBC, ownAB}, cut),
 		back("fence, A cut off, clear, backup", "sc", []tab{ownAB, bcCB, ownCA}, cut),
 		back("fence, A cut off and alone, set, backup", "ss", []tab{ownAB, bcBC, ownAB, alone}, notices),

@@ -188,10 +188,7 @@ func (s *Slot) grant(to Member, m *Message, now time.Duration, out *Out) {
 	g := Message{
 		Kind: Grant, Slot: s.num, Nonce: m.Nonce, Digest: m.Digest,
 		Term: s.term, Made: s.made, Spends: slices.Clone(s.spends), Taken: s.taken, Known: s.known, Backed: s.backed,
-		Version: sh.Clock.Heard(), Wait: max(s.table.Barred-now, 0),
-	}
-	if sh.off.heard {
-		g.Version = sh.Clock.Now()
+		Version: sh.Clock.Now(), Wait: max(s.table.Barred-now, 0),
 	}
 	if m.Clears != sh.Generations.Digest() && !sh.off.genGrant {
 		g.Generations = sh.Generations.Append(nil)

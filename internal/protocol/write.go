@@ -207,32 +207,35 @@ func (s *Slot) step(ref cache.Ref, k *key, now time.Duration, out *Out) {
 // tells whether there was one.
 func (s *Slot) advance(ref cache.Ref, k *key, now time.Duration, out *Out) bool {
 	w := k.write
-	over := false
 	switch {
 	case !w.versioned() && s.sync != nil && !s.sh.off.pause:
 		s.hurrySync()
 		return false // goes on with the backups that the slot is to have
 	case w.versioned():
-		over = s.finish(ref, k, w, now, out)
+		s.finish(ref, k, w, now, out)
 	case w.load && s.has(ref):
-		over = s.startLoad(w, k, now, out)
+		s.startLoad(w, k, now, out)
 	case !s.version(w, now):
-		return false // goes on at a tick
+		if !w.load {
+			return false // goes on at a tick
+		}
+		if l := k.findLoad(w.id); l != nil {
+			k.askAgain(l, out)
+		}
 	case s.replicate(ref, w, now, out):
 		return true
 	default:
-		over = s.finish(ref, k, w, now, out)
+		s.finish(ref, k, w, now, out)
 	}
-	if over {
-		s.nextWrite(k, now, out)
-	}
-	return over
+	s.nextWrite(k, now, out)
+	return true
 }
 
-// finish makes a write visible, or runs the loader if that may be.
-func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) bool {
+// finish makes a write visible, or runs the loader.
+func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *Out) {
 	if w.load {
-		return s.startLoad(w, k, now, out)
+		s.startLoad(w, k, now, out)
+		return
 	}
 	stored := s.sh.off.replFirst && w.number != 0 || s.keep(w)
 	if !w.answer {
@@ -241,7 +244,6 @@ func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *O
 	if stored {
 		s.stage(ref, now, out)
 	}
-	return true
 }
 
 // nextWrite begins the next write of the key that waits.

@@ -50,12 +50,13 @@ type Network struct {
 
 // Stats are what a network has seen.
 type Stats struct {
-	Streams  uint64 // dialled and accepted
-	Segments uint64 // sent on streams
-	Bytes    uint64 // of these
-	Packets  uint64 // sent
-	Lost     uint64 // packets that never arrived
-	Resets   uint64 // streams that were reset or timed out
+	Streams   uint64 // dialled and accepted
+	Segments  uint64 // sent on streams
+	Bytes     uint64 // of these
+	Packets   uint64 // sent
+	InPackets uint64 // bytes of these
+	Lost      uint64 // packets that never arrived
+	Resets    uint64 // streams that were reset or timed out
 }
 
 // New starts a network. Close ends it.

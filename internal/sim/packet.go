@@ -89,6 +89,7 @@ func (t *Transport) WriteTo(b []byte, addr string) (time.Time, error) {
 		return now, &net.OpError{Op: "write", Net: "udp", Err: net.ErrClosed}
 	}
 	n.stats.Packets++
+	n.stats.InPackets += uint64(len(b))
 	h := n.byAddr[to.Addr()]
 	if h == nil || t.proc.frozen != nil {
 		n.stats.Lost++
