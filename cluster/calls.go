@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+
 	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/wire"
 )
@@ -59,8 +61,26 @@ func (c *calls) take(call protocol.Call) caller {
 	return who
 }
 
+// holding are connections that answers are held back on, so that they leave together.
+type holding []*wire.Conn
+
+func (h *holding) add(c *wire.Conn) {
+	if !slices.Contains(*h, c) {
+		c.Hold()
+		*h = append(*h, c)
+	}
+}
+
+func (h *holding) release() {
+	for _, c := range *h {
+		c.Release()
+	}
+	clear(*h)
+	*h = (*h)[:0]
+}
+
 // answer ends the call.
-func (w caller) answer(n *Node, a *protocol.Answer) {
+func (w caller) answer(n *Node, a *protocol.Answer, held *holding) {
 	n.guard(a)
 	switch {
 	case w.local != nil:
@@ -68,6 +88,9 @@ func (w caller) answer(n *Node, a *protocol.Answer) {
 	case w.many != nil:
 		w.many.answer(n, w.at, a)
 	case w.conn != nil:
+		if held != nil {
+			held.add(w.conn)
+		}
 		n.reply(w.conn, w.id, a)
 	}
 }

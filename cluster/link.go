@@ -277,21 +277,29 @@ func (n *Node) sendBack(to protocol.Member, m *protocol.Message, from *wire.Conn
 	n.buffers.give(buf)
 }
 
+// batch is a frame of messages while it is handled: those that are to be handled
+// together, and whom they have let be answered.
+type batch struct {
+	list []protocol.Message
+	held holding
+}
+
 // onBatch takes a frame of messages. What one of them has wrong does not keep
 // the others from being heard.
 //
 // Messages for slots of one part that come one after the other, as those of a take
 // do, are handled under its lock together.
 func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
-	list := n.batches.Get().(*[]protocol.Message)
+	x := n.batches.Get().(*batch)
 	handle := func() {
-		n.handle(from, c, *list)
-		clear(*list)
-		*list = (*list)[:0]
+		n.handle(from, c, x.list, &x.held)
+		clear(x.list)
+		x.list = x.list[:0]
 	}
 	defer func() {
 		handle()
-		n.batches.Put(list)
+		x.held.release()
+		n.batches.Put(x)
 	}()
 	for len(b) > 0 {
 		if len(b) < 4 {
@@ -326,14 +334,14 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 			continue
 		}
 		p := n.partOf(&m)
-		if has := len(*list); has > 0 && (p != n.partOf(&(*list)[0]) || has == maxTogether) {
+		if has := len(x.list); has > 0 && (p != n.partOf(&x.list[0]) || has == maxTogether) {
 			handle()
 		}
 		if p == nil {
 			n.clears.handle(n, from, c, &m)
 			continue
 		}
-		*list = append(*list, m)
+		x.list = append(x.list, m)
 	}
 }
 

@@ -39,7 +39,7 @@ type Node struct {
 	buffers buffers
 	rings   rings
 	steps   sync.Pool     // of *step
-	batches sync.Pool     // of *[]protocol.Message
+	batches sync.Pool     // of *batch
 	locals  sync.Pool     // of *localCall
 	longs   chan struct{} // has a place for each request that is worked on at length
 	fetches chan struct{} // has a place for each slot that is being fetched
@@ -139,7 +139,7 @@ func newNode(cfg Config) (*Node, error) {
 	n.clock.faults = cfg.faults
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.steps.New = func() any { return new(step) }
-	n.batches.New = func() any { return new([]protocol.Message) }
+	n.batches.New = func() any { return new(batch) }
 	n.locals.New = func() any { return &localCall{done: make(chan protocol.Answer, 1)} }
 	var err error
 	budget := cfg.Memory

@@ -92,6 +92,7 @@ type step struct {
 	out  protocol.Out
 	whom []caller
 	from *wire.Conn // on which the message came that this is about, if any
+	held *holding   // where answers are held back, if any are
 }
 
 // begin locks the part of a slot for a step.
@@ -133,7 +134,7 @@ func (n *Node) carryOut(st *step) {
 	out := &st.out
 	n.sendAll(out.Messages, st.from)
 	for i := range out.Answers {
-		st.whom[i].answer(n, &out.Answers[i])
+		st.whom[i].answer(n, &out.Answers[i], st.held)
 	}
 	for _, l := range out.Loads {
 		n.load(l)
@@ -149,18 +150,18 @@ func (n *Node) carryOut(st *step) {
 	}
 	out.Reset()
 	clear(st.whom)
-	st.whom, st.from = st.whom[:0], nil
+	st.whom, st.from, st.held = st.whom[:0], nil, nil
 	n.steps.Put(st)
 }
 
 // handle gives messages of another member, which came on c one after the other,
 // to their slots, which are all of one part.
-func (n *Node) handle(from protocol.Member, c *wire.Conn, list []protocol.Message) {
+func (n *Node) handle(from protocol.Member, c *wire.Conn, list []protocol.Message, held *holding) {
 	if len(list) == 0 {
 		return
 	}
 	st := n.steps.Get().(*step)
-	st.from = c
+	st.from, st.held = c, held
 	now := n.clock.now()
 	p := n.partOf(&list[0])
 	p.mu.Lock()

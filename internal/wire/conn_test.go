@@ -197,6 +197,61 @@ func TestRepliesInAnyOrder(t *testing.T) {
 	}
 }
 
+// What is put into a connection that is held leaves with the first Release, and what
+// is much does not wait for it.
+func TestHold(t *testing.T) {
+	requests := make(chan func(body []byte) error, 3)
+	conns := make(chan *Conn, 3)
+	s := serve(t, nil, Config{}, func(c *Conn, r Request) {
+		conns <- c
+		requests <- func(body []byte) error { return c.Reply(r.ID, body) }
+	})
+	c := dial(t, s, Config{}, nil)
+	replies := make(chan int, 3)
+	for range 3 {
+		go func() { // ends with the call
+			got, err := c.Call(context.Background(), 1, nil, patience)
+			if err != nil {
+				t.Error(err)
+			}
+			replies <- len(got)
+		}()
+	}
+	var answer []func([]byte) error
+	var conn *Conn
+	for range 3 {
+		conn = <-conns
+		answer = append(answer, <-requests)
+	}
+	waits := func() int {
+		conn.mu.Lock()
+		defer conn.mu.Unlock()
+		return len(conn.out)
+	}
+	conn.Hold()
+	conn.Hold()
+	for _, a := range answer[:2] {
+		before := waits()
+		if err := a([]byte("held")); err != nil {
+			t.Fatal(err)
+		}
+		if waits() <= before {
+			t.Error("a reply was not held back")
+		}
+	}
+	conn.Release()
+	if a, b := <-replies, <-replies; a != 4 || b != 4 || waits() > 0 {
+		t.Errorf("replies of %d and %d bytes, and %d wait", a, b, waits())
+	}
+	if err := answer[2](make([]byte, corkBytes)); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-replies; got != corkBytes {
+		t.Errorf("a reply of %d bytes", got)
+	}
+	conn.Release()
+}
+
 func TestUnknownKind(t *testing.T) {
 	logs := newLogged()
 	s := serve(t, nil, Config{Kinds: []Kind{1}, Logger: logs.logger()}, echo)

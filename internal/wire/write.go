@@ -14,7 +14,8 @@ import (
 // nobody here, and two that do not read for a while do not block each other.
 //
 // While the reader hands requests to the handler, replies are held back until
-// all that has come is handled: they leave together (cork).
+// all that has come is handled: they leave together (cork). So do those that follow
+// from what has come on another connection (Hold).
 
 const (
 	corkBytes = 32 << 10  // more than this does not wait for the reader
@@ -31,6 +32,7 @@ type outbox struct {
 	left    uint64 // of these, how many may have left
 	writing bool   // somebody has the right to write
 	corked  bool   // the reader will write when it is through
+	holds   int    // how many others will, see Hold
 
 	rest  int    // of queued, what is in batch
 	batch []byte // what is being written
@@ -57,7 +59,7 @@ func (c *Conn) room(size int) error {
 func (c *Conn) appended(size int) bool {
 	c.queued += size
 	c.added += uint64(size)
-	if c.writing || c.corked && len(c.out) < corkBytes {
+	if c.writing || (c.corked || c.holds > 0) && len(c.out) < corkBytes {
 		return false
 	}
 	c.writing = true
@@ -175,7 +177,28 @@ func (c *Conn) cork() {
 func (c *Conn) uncork() {
 	c.mu.Lock()
 	c.corked = false
-	write := len(c.out) > 0 && !c.writing && !c.ended
+	c.release()
+}
+
+// Hold holds back what is put into the connection, so that it leaves together, until
+// Release, which has to follow soon. It is for who answers many requests at once.
+func (c *Conn) Hold() {
+	c.mu.Lock()
+	c.holds++
+	c.mu.Unlock()
+}
+
+// Release ends a Hold.
+func (c *Conn) Release() {
+	c.mu.Lock()
+	c.holds--
+	c.release()
+}
+
+// release writes what was held back, unless the reader is about to. Others who hold
+// may follow one another without end, so nobody waits for them. It unlocks mu.
+func (c *Conn) release() {
+	write := len(c.out) > 0 && !c.writing && !c.ended && !c.corked
 	if write {
 		c.writing = true
 	}
