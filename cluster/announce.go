@@ -9,9 +9,9 @@ import "time"
 //
 // So a node makes no version of which it has not said before how far it may count,
 // to as many members as the fence wants: a ping says so, and its answer confirms it.
-// Who takes that node out of its table, without its word, moves its own clock on to
-// what it has confirmed (roster.drop), before it grants or takes a slot under a table
-// without it. One of those who have confirmed it is always among these, as with
+// Who takes that node out of its table moves its own clock on to what it has confirmed
+// (roster.drop), before it grants or takes a slot under a table without it; and who
+// leaves itself does so for all others, so that its last grants say it. One of those who have confirmed it is always among these, as with
 // everything that rests on the fence, and the taker counts on from there. What a
 // member has confirmed counts for as long as it is in the table. That is so
 // whatever the clocks show, which is why each is followed, however far it is

@@ -49,8 +49,9 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	}
 	if o.inTable() && !g.said {
 		r.lost = r.node.clock.now()
-		r.node.clock.Observe(o.told)
 	}
+	// Also with its word: its backups, or who else has its versions, may be away.
+	r.node.clock.Observe(o.told)
 	r.remember(g)
 	r.node.events.departed(&o.record, g.inOrder)
 	return true

@@ -94,13 +94,17 @@ func (n *Node) onPing(from protocol.Member, c *wire.Conn, b []byte) {
 		n.malformed(from, errShort)
 		return
 	}
-	if n.cfg.Fence == 0 || !n.members.upholds(from, drops, upTo) {
+	if n.cfg.Fence == 0 {
+		return
+	}
+	confirmed, ok := n.members.upholds(from, drops, upTo)
+	if !ok {
 		return
 	}
 	buf := n.buffers.take()
 	*buf = append(*buf, 0, 0, 0, 0, pongEntry)
 	*buf = binary.AppendUvarint(*buf, sent)
-	*buf = binary.AppendUvarint(*buf, upTo)
+	*buf = binary.AppendUvarint(*buf, confirmed)
 	binary.BigEndian.PutUint32(*buf, uint32(len(*buf)-4))
 	if err := c.Send(kindBatch, *buf); err != nil {
 		n.log.Debug("cluster: a ping was not answered", "from", uint64(from), "err", err)
@@ -109,18 +113,21 @@ func (n *Node) onPing(from protocol.Member, c *wire.Conn, b []byte) {
 }
 
 // upholds tells whether a member may count on this node: it is in the table, and
-// has acted upon every time that it was not. Then it may count up to upTo. The lock
+// has acted upon every time that it was not. Then it may count up to upTo, or as far as
+// was confirmed before this node began to leave. The lock
 // makes sure that a later table, without it, comes after that and says later when it
 // ended.
-func (r *roster) upholds(id protocol.Member, drops, upTo uint64) bool {
+func (r *roster) upholds(id protocol.Member, drops, upTo uint64) (confirmed uint64, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.others[id]
 	if o == nil || !o.seated() || !r.self.inTable() || o.mine != drops {
-		return false
+		return 0, false
 	}
-	o.told = max(o.told, upTo)
-	return true
+	if r.self.State < leaving {
+		o.told = max(o.told, upTo)
+	}
+	return min(upTo, o.told), true
 }
 
 func (n *Node) onPong(from protocol.Member, b []byte) {

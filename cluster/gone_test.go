@@ -69,21 +69,52 @@ func TestRefused(t *testing.T) {
 func TestAnswersAfterADrop(t *testing.T) {
 	nodes := startNodes(t, 2, func(c *Config) { c.Fence = 1 })
 	a, b := nodes[0], nodes[1]
-	if !a.members.upholds(b.id, 0, 0) || a.members.upholds(b.id, 1, 0) {
+	upholds := func(drops uint64) bool {
+		_, ok := a.members.upholds(b.id, drops, 0)
+		return ok
+	}
+	if !upholds(0) || upholds(1) {
 		t.Error("a member that was never taken out is answered")
 	}
 	a.members.depart(b.id, false)
-	if a.members.upholds(b.id, 0, 0) || a.members.upholds(b.id, 1, 0) {
+	if upholds(0) || upholds(1) {
 		t.Error("who is not in the table is answered")
 	}
 	a.members.learn(fromGossip, b.members.me())
 	waitAgreed(t, a, b)
-	if a.members.upholds(b.id, 0, 0) || !a.members.upholds(b.id, 1, 0) {
+	if upholds(0) || !upholds(1) {
 		t.Error("who is back is answered without having heard of it")
 	}
 	b.members.mu.Lock()
 	defer b.members.mu.Unlock()
 	if got := b.members.others[a.id].theirs; got != 1 {
 		t.Errorf("it has acted upon %d times", got)
+	}
+}
+
+// What a node has confirmed, its clock says when it takes the other out, and when it leaves
+// itself; from then on it confirms no more.
+func TestConfirmedVersions(t *testing.T) {
+	for _, leaves := range []bool{false, true} {
+		nodes := startNodes(t, 2, func(c *Config) { c.Fence = 2 })
+		a, b := nodes[0], nodes[1]
+		far := a.clock.physical() + 1<<40
+		if got, ok := a.members.upholds(b.id, 0, far); got != far || !ok {
+			t.Fatalf("%d is confirmed, %v", got, ok)
+		}
+		if a.clock.Now() >= far {
+			t.Error("the clock is moved on by what is only confirmed")
+		}
+		if leaves {
+			a.members.advance(leaving)
+		} else {
+			a.members.depart(b.id, true)
+		}
+		if a.clock.Now() < far {
+			t.Errorf("leaving itself: %v; the clock is not moved on", leaves)
+		}
+		if got, ok := a.members.upholds(b.id, 0, far+9); got > far || ok != leaves {
+			t.Errorf("leaving itself: %v; %d is confirmed after that, %v", leaves, got, ok)
+		}
 	}
 }

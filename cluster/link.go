@@ -291,14 +291,21 @@ type batch struct {
 // do, are handled under its lock together.
 func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 	x := n.batches.Get().(*batch)
+	rounds := 0
 	handle := func() {
 		n.handle(from, c, x.list, &x.held)
 		clear(x.list)
 		x.list = x.list[:0]
+		if rounds++; rounds%heldRounds == 0 {
+			x.held.release()
+		}
 	}
-	defer func() {
+	through := func() { // nothing is held back while something else is done
 		handle()
 		x.held.release()
+	}
+	defer func() {
+		through()
 		n.batches.Put(x)
 	}()
 	for len(b) > 0 {
@@ -316,10 +323,11 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 		b = b[size:]
 		switch entry[0] {
 		case stateEntry:
-			handle()
+			through()
 			n.onState(from, entry[1:])
 			continue
 		case pingEntry:
+			through()
 			n.onPing(from, c, entry[1:])
 			continue
 		case pongEntry:
@@ -338,12 +346,16 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 			handle()
 		}
 		if p == nil {
+			x.held.release()
 			n.clears.handle(n, from, c, &m)
 			continue
 		}
 		x.list = append(x.list, m)
 	}
 }
+
+// heldRounds bounds how long answers are held back.
+const heldRounds = 32
 
 // maxTogether bounds how long a part is locked for messages.
 const maxTogether = 64

@@ -38,6 +38,11 @@ func (r *roster) turn(to state, allowed func(state) bool) bool {
 			}
 		}
 	}
+	if to >= leaving { // its last grants say what it has confirmed, and it confirms no more
+		for _, o := range r.others {
+			r.node.clock.Observe(o.told)
+		}
+	}
 	told := to != left
 	if told {
 		r.tellState() // before the takes that follow

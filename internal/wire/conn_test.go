@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +228,16 @@ func TestHold(t *testing.T) {
 		conn.mu.Lock()
 		defer conn.mu.Unlock()
 		return len(conn.out)
+	}
+	corked := func() bool {
+		conn.mu.Lock()
+		defer conn.mu.Unlock()
+		return conn.corked
+	}
+	for giveUp := time.Now().Add(patience); corked(); runtime.Gosched() { // the reader writes what it finds
+		if time.Now().After(giveUp) {
+			t.Fatal("the reader is not through")
+		}
 	}
 	conn.Hold()
 	conn.Hold()
