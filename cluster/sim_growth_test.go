@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/peercache/peercache/internal/sim"
 )
+
+var simGrowth = flag.Int("sim.growth", 10, "with up to how many nodes TestSimGrowth tells what things cost")
 
 // What calls, joins and gossip cost with how many nodes, in virtual time: what the
 // processors need takes none, and a LAN's latencies do. The messages of calls are those
@@ -22,7 +25,7 @@ func TestSimGrowth(t *testing.T) {
 	var b strings.Builder
 	simulate(t, 1, sim.LAN(), func(s *simulation) {
 		s.change, s.near = backups(0), -1
-		for i := range *simNodes {
+		for i := range *simGrowth {
 			began := time.Now()
 			n := s.startOn(s.host(), fmt.Sprint("n", i), s.addrs(), nil)
 			s.use(n)
@@ -42,7 +45,7 @@ func TestSimGrowth(t *testing.T) {
 				time.Sleep(time.Millisecond)
 			}
 			everyone := time.Since(began)
-			if count := i + 1; count == *simNodes || slices.Contains([]int{1, 3, 10, 30, 100}, count) {
+			if count := i + 1; count == *simGrowth || slices.Contains([]int{1, 3, 10, 30, 100}, count) {
 				fmt.Fprintf(&b, "| %d | %v | %v | %v |", count, ms(took-owned), ms(took), ms(everyone))
 				s.costs(&b, uint64(count))
 			}
