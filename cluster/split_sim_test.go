@@ -357,3 +357,58 @@ func TestSimSplitDeletesWhatWasRead(t *testing.T) {
 		}
 	})
 }
+
+// Of two sides that have cleared, what the one has set since its last Clear outlives a
+// later Clear of the other, if it has cleared more often. It outlives as well what that
+// Clear has removed, though that was newer; but not a newer Delete.
+func TestSimSplitClearRemovesNewer(t *testing.T) {
+	simulate(t, 3, sim.LAN(), func(s *simulation) {
+		s.change, s.near = backups(1), -1
+		nodes, ctx := s.cluster(4), context.Background()
+		s.settled()
+		a, b := nodes[:2], nodes[2:]
+		s.net.Split(hostsOf(a), hostsOf(b), sim.BlackHole)
+		eventually(t, "there are two clusters", func() bool {
+			for _, n := range nodes {
+				if n.Stats().Members != 2 || n.Stats().SlotsActive != n.Stats().SlotsOwned {
+					return false
+				}
+			}
+			return true
+		})
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		must(a[0].c.Clear(ctx))
+		must(a[1].c.Clear(ctx))
+		const keys = 30
+		for i := range keys {
+			must(a[i%2].c.Set(ctx, fmt.Sprint("k", i), []byte("a")))
+		}
+		time.Sleep(time.Second)
+		for i := range keys {
+			if i%3 == 0 {
+				must(b[i%2].c.Delete(ctx, fmt.Sprint("k", i)))
+			} else {
+				must(b[i%2].c.Set(ctx, fmt.Sprint("k", i), []byte("b")))
+			}
+		}
+		must(b[0].c.Clear(ctx))
+		s.net.Heal()
+		s.agreed()
+		for i := range keys {
+			want := "a"
+			if i%3 == 0 {
+				want = ""
+			}
+			for _, n := range nodes {
+				if v, err := n.c.Get(ctx, fmt.Sprint("k", i)); string(v) != want || err != nil && !errors.Is(err, ErrNotFound) {
+					t.Errorf("k%d at %s is %q, %v; want %q", i, n.Name(), v, err, want)
+				}
+			}
+		}
+	})
+}
