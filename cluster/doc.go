@@ -63,7 +63,8 @@
 // A process that dies is noticed by its connections (gone.go), a silent host by
 // gossip, whose word is checked (doubt.go). What may be answered from a node's
 // own memory is bounded in time (standing.go): by whether its process was stopped
-// (wake.go), and with the fence on by whether enough members answer (fence.go).
+// (wake.go), and with the fence on by whether enough members answer (fence.go)
+// and have heard how far the node's versions may count (announce.go).
 //
 // # Locks and goroutines
 //

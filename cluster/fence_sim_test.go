@@ -191,6 +191,16 @@ func fencedLife(f *fenced) {
 	f.t.Logf("%d calls; answers from memory and acknowledgements by node: %v", f.history.calls(), served(f))
 }
 
+// whole ends a cut, and waits until all agree and hear each other.
+func (f *fenced) whole() {
+	f.t.Helper()
+	f.net.Heal()
+	f.agreed()
+	for _, n := range f.all() {
+		eventually(f.t, "it is heard", func() bool { return !n.fencedOff() })
+	}
+}
+
 // prune leaves out the writes that failed and that no read needs: without them the
 // check is quick. A read that finds nothing needs none.
 func (h *history) prune() {
@@ -296,11 +306,7 @@ func TestSimFenceSides(t *testing.T) {
 		if err := three[0].c.Clear(ctx); err != nil {
 			t.Errorf("a Clear on the larger side: %v", err)
 		}
-		s.net.Heal()
-		s.agreed()
-		for _, n := range nodes {
-			eventually(t, "it is heard", func() bool { return !n.fencedOff() })
-		}
+		f.whole()
 		for _, n := range nodes {
 			for i := range 50 {
 				if v, err := n.keep.Get(ctx, kept(i)); err != nil || string(v) != "new" {
@@ -442,11 +448,7 @@ func TestSimFenceWrongClocks(t *testing.T) {
 					t.Errorf("on the larger side: %v", err)
 				}
 			}
-			s.net.Heal()
-			s.agreed()
-			for _, n := range nodes {
-				eventually(t, "it is heard", func() bool { return !n.fencedOff() })
-			}
+			f.whole()
 			for _, n := range nodes {
 				for i := range 50 {
 					v, err := n.keep.Get(ctx, kept(i))
