@@ -45,6 +45,29 @@ func TestMissedClears(t *testing.T) {
 	}
 }
 
+// Nor does it win where this node has cleared too while somebody was missed.
+func TestClearedWhileOneIsMissed(t *testing.T) {
+	s, clock := open(t, Config{})
+	put(t, s, inSlot(3, 0), Entry{Version: 20, Value: []byte("here")})
+	put(t, s, inSlot(4, 0), Entry{Version: 20, Value: []byte("here")})
+	s.Remember(true)
+	s.RaiseGeneration(0, 1)
+	if e, ok := s.Peek(inSlot(3, 0), Owned); !ok || !e.Tombstone || e.Negative || e.Version != 20 {
+		t.Errorf("what is left is %+v, %v", e, ok)
+	}
+	if r, err := s.Put(inSlot(4, 0), Entry{Version: 10, Generation: 2}); r != Older || err != nil {
+		t.Errorf("what is older: %v, %v", r, err)
+	}
+	put(t, s, inSlot(4, 0), Entry{Version: 30, Generation: 1, Value: []byte("new")})
+	if e, ok := s.Peek(inSlot(4, 0), Owned); !ok || e.Tombstone {
+		t.Errorf("what is newer: %+v, %v", e, ok)
+	}
+	clock.at += missedFor
+	if s.AppendSlot(nil, 3, AllKinds) != nil || s.Floor(3) != 20 {
+		t.Errorf("it has ended, and the floor is %d", s.Floor(3))
+	}
+}
+
 // What does not fit as a tombstone leaves its version in the floor.
 func TestMissedClearsEvicted(t *testing.T) {
 	s, _ := open(t, Config{Budget: 4 * costOf(MaxKey, 300), MaxValue: 300})

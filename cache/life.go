@@ -44,8 +44,8 @@ func (s *shard) endOf(cacheNumber uint32, generation uint64, deletion bool, unti
 	return live
 }
 
-// missedFor is how long what MissedClears has made dead is remembered: until the
-// copies of those who did not know of each other have become one.
+// missedFor is how long what was cleared is remembered where others do not know of
+// it, or were not asked: until the copies of all of them have become one.
 const missedFor = 10 * time.Minute
 
 // bury removes a record that has ended, and returns what is in its place, if
@@ -71,9 +71,11 @@ func (s *shard) bury(r *record, e end, t *moment) *record {
 	return nil
 }
 
-// missed tells whether an owned record that is cleared was so by others alone.
+// missed tells whether a record that is cleared may be newer than what somebody else
+// has to whom it was not, and must not be overwritten by that: an owned one, where
+// others alone have cleared it, or somebody may come back who has not (Remember).
 func (s *shard) missed(r *record) bool {
-	return r.kind() == Owned && r.generation >= s.store.generations.told.of(r.cache)
+	return r.kind() == Owned && (s.store.remember.Load() || r.generation >= s.store.generations.told.of(r.cache))
 }
 
 // entomb puts a tombstone of its version into a record's place.

@@ -20,6 +20,7 @@ type model struct {
 	generations map[uint32]uint64
 	told        map[uint32]uint64 // without the clears that were missed
 	floors      map[int]uint64
+	remember    bool
 	stats       [kindCount]KindStats
 }
 
@@ -78,6 +79,7 @@ func (m *model) bury(x *modelEntry) bool {
 		return false
 	case expired:
 		m.stats[x.e.Kind].Expirations++
+		m.forget(x.ref, &x.e)
 	case cleared:
 		m.stats[x.e.Kind].Cleared++
 		if m.missed(x) {
@@ -94,7 +96,14 @@ func (m *model) bury(x *modelEntry) bool {
 }
 
 func (m *model) missed(x *modelEntry) bool {
-	return x.e.Kind == Owned && x.e.Generation >= m.told[x.ref.Cache]
+	return x.e.Kind == Owned && (m.remember || x.e.Generation >= m.told[x.ref.Cache])
+}
+
+// forget notes that a deletion is over, if somebody may not have heard of it.
+func (m *model) forget(ref Ref, e *Entry) {
+	if slot := int(ref.Hash % Slots); m.remember && e.Kind == Owned && e.Tombstone && !e.Negative {
+		m.floors[slot] = max(m.floors[slot], e.Version)
+	}
 }
 
 func (m *model) makeRoom(bytes int64, forKind Kind, keep *modelEntry) {
@@ -192,8 +201,11 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 	}
 	x := &modelEntry{ref: ref, e: e, record: newRecord(&ref, &e)}
 	switch end := m.ended(ref, &e); {
-	case end == expired && old != nil:
-		m.remove(old)
+	case end == expired:
+		if old != nil {
+			m.remove(old)
+		}
+		m.forget(ref, &e)
 		return Older, true
 	case end != live:
 		return Older, true
@@ -467,6 +479,10 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 			what = fmt.Sprint("raise floor ", slot)
 			s.RaiseFloor(slot, version)
 			m.floors[slot] = max(m.floors[slot], version)
+		case n < 87:
+			m.remember = !m.remember
+			what = fmt.Sprint("remember ", m.remember)
+			s.Remember(m.remember)
 		case n < 96:
 			m.now += time.Duration(rnd.IntN(20))
 		default:

@@ -156,9 +156,10 @@ func (s *Store) Floor(slot int) uint64 {
 	return sl.floor
 }
 
-// Remember says whether somebody may come back who has not heard of deletions:
-// then those whose tombstones expire raise their slot's floor, so that what was
-// deleted does not come back with it.
+// Remember says whether somebody may come back who has not heard of deletions and
+// clears. Then what is owned and cleared becomes a tombstone of its version, and the
+// tombstones that expire raise their slot's floor, so that nothing older comes back
+// with it.
 func (s *Store) Remember(on bool) { s.remember.Store(on) }
 
 // RaiseFloor raises a slot's floor to a version, and never lowers it.

@@ -57,6 +57,12 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	return true
 }
 
+// missed tells whether the member may be back some day, without having heard of what
+// was deleted and cleared meanwhile.
+func (g *departed) missed(now time.Duration) bool {
+	return !g.inOrder && g.State >= active && now < g.at+missedFor
+}
+
 // remember notes that a member is gone. Where there are too many the oldest is
 // forgotten, of those that have left in order first.
 func (r *roster) remember(gone departed) {
@@ -72,6 +78,19 @@ func (r *roster) remember(gone departed) {
 	}
 	gone.at = r.node.clock.now()
 	r.gone[gone.ID] = gone
+	r.miss(gone.at)
+}
+
+// miss lets the store remember while anybody is missed. That begins before the table
+// is another: a Clear that does not wait for the member any longer is one of those.
+func (r *roster) miss(now time.Duration) {
+	for _, g := range r.gone {
+		if g.missed(now) {
+			r.forgetAt = now + missedAfter
+			break
+		}
+	}
+	r.node.store.Remember(now < r.forgetAt)
 }
 
 // Failed and left members, as gossip tells it.

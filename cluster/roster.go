@@ -210,13 +210,10 @@ func (r *roster) tick() {
 		}
 	}
 	for id, g := range r.gone {
-		if !g.inOrder && g.State >= active && now < g.at+missedFor {
-			r.forgetAt = now + missedAfter
-		}
 		if now >= g.at+remembered && (g.inOrder || g.State < active) {
 			delete(r.gone, id)
 		}
 	}
-	r.node.store.Remember(now < r.forgetAt)
+	r.miss(now)
 	r.settle(changed, false)
 }

@@ -177,8 +177,7 @@ const apart = 10 * time.Millisecond
 // Where the cluster was torn in between, the two may not have seen each other. Then
 // the newer one wins only where clocks are right. A Clear is not known by a clock,
 // but by how many there were: of two sides that have cleared, what the one has set
-// since its last Clear outlives those of the other, if it has cleared more often, and
-// what these have removed of the other side's (TestSimSplitClearRemovesNewer).
+// since its last Clear outlives those of the other, if it has cleared more often.
 func (s *storm) later(value string, deeds []deed) *deed {
 	i := slices.IndexFunc(deeds, func(d deed) bool { return d.kind == didSet && d.value == value })
 	if i < 0 || deeds[i].open {
@@ -194,26 +193,9 @@ func (s *storm) later(value string, deeds []deed) *deed {
 		if unseen && (s.plan.skewed || s.outlives(set, d, deeds)) {
 			continue
 		}
-		if unseen && s.undone(set, d, deeds) {
-			continue
-		}
 		return d
 	}
 	return nil
-}
-
-// undone tells whether a Clear that need not have removed what was set has removed d,
-// or a later Set that had taken its place.
-func (s *storm) undone(set, d *deed, deeds []deed) bool {
-	removed := func(at time.Duration) bool {
-		return slices.ContainsFunc(deeds, func(c deed) bool { return c.call > at && !c.open && s.outlives(set, &c, deeds) })
-	}
-	if d.kind == didSet {
-		return removed(d.ret)
-	}
-	return d.kind == didDelete && slices.ContainsFunc(deeds, func(e deed) bool {
-		return e.kind == didSet && e.call > d.ret && !e.open && removed(e.ret)
-	})
 }
 
 // outlives tells whether a Clear need not have removed what was set before it, on

@@ -131,8 +131,7 @@ func (r *runner) make(w *world, st step) {
 func (r *runner) switchTable(w *world, x uint8) {
 	sc := r.sc
 	next := int(w.nodes[x].at) + 1
-	out := sc.takesOut(x, next)
-	barred := w.sides[x].barred || out
+	barred := w.sides[x].barred || sc.shutsOut(x, next)
 	w.sides[x].barred = barred
 	arg := uint32(switchTable)
 	if barred {
@@ -140,7 +139,10 @@ func (r *runner) switchTable(w *world, x uint8) {
 	}
 	r.local(w, x, falls, arg, func(n *node) {
 		n.at++
-		if out && !sc.untold {
+		if sc.takesOut(x, next) && !sc.forgets {
+			n.mem.miss()
+		}
+		if sc.shutsOut(x, next) && !sc.untold {
 			n.clock.Observe(n.clock.told)
 		}
 		t := sc.tableOf(x, next, barred)

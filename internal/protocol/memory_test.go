@@ -17,13 +17,14 @@ var values = func() (v [8][]byte) {
 // It does not expire or evict by itself: the search does. What a clear has made
 // dead stays, counts for digests and is not given out, as long as the store's
 // sweeper has not come; sweeps makes that at once. What is dead by clears of others
-// alone becomes a tombstone.
+// alone becomes a tombstone, and all that is while somebody is missed.
 type memory struct {
 	entries [3]cache.Entry // by kind
 	has     [3]bool
 	floor   uint64
 	gens    *generations
 	sweeps  bool
+	misses  bool // cache.Store.Remember; the node's place among its tables tells it
 
 	nearPuts int // near copies kept so far
 }
@@ -111,6 +112,19 @@ func (m *memory) DropSlot(_ int, kinds cache.Kinds) { m.Drop(ref, kinds) }
 func (m *memory) Floor(int) uint64                  { return m.floor }
 func (m *memory) RaiseFloor(_ int, version uint64)  { m.floor = max(m.floor, version) }
 
+// miss says that somebody may come back who has not heard of clears.
+func (m *memory) miss() {
+	m.misses = true
+	m.entomb()
+}
+
+// entomb leaves the version of what is owned and dead.
+func (m *memory) entomb() {
+	if e := &m.entries[cache.Owned]; m.has[cache.Owned] && m.dead(e) {
+		*e = cache.Entry{Kind: cache.Owned, Tombstone: true, Version: e.Version, Generation: m.gens.now.Count}
+	}
+}
+
 // evict gives up what is owned, and the floor says so.
 func (m *memory) evict() {
 	if m.live(cache.Owned) {
@@ -129,10 +143,10 @@ type generations struct {
 func (g *generations) Of(uint32) Generation { return g.now }
 
 func (g *generations) Merge(_ uint32, x Generation) Generation {
-	owned, was := &g.mem.entries[cache.Owned], g.mem.live(cache.Owned)
+	was := g.mem.live(cache.Owned)
 	g.now = g.now.Merge(x)
-	if was && !g.mem.live(cache.Owned) {
-		*owned = cache.Entry{Kind: cache.Owned, Tombstone: true, Version: owned.Version, Generation: g.now.Count}
+	if was {
+		g.mem.entomb()
 	}
 	return g.set(g.now)
 }
@@ -154,6 +168,9 @@ func (g *generations) Append(dst []CacheGeneration) []CacheGeneration {
 
 func (g *generations) set(x Generation) Generation {
 	g.now = x
+	if g.mem.misses {
+		g.mem.entomb()
+	}
 	for k := range g.mem.has {
 		if g.mem.sweeps && !g.mem.live(cache.Kind(k)) {
 			g.mem.Drop(ref, 1<<k)

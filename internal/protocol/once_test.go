@@ -180,7 +180,7 @@ func TestTombstoneIsEvictedBeforeTheFetch(t *testing.T) {
 // A clear that reached a giver between its grant and the fetch of its contents is known
 // to the taker before these are.
 func TestClearedBeforeTheFetch(t *testing.T) {
-	wantWell(t, "A suspected and alive, set+clear, backup",
+	wantWell(t, "A suspected and alive, set+clear, backup, forgotten",
 		"C: switches to table 1 (BC, owner C, backups B)",
 		"B <- take 1 from C",
 		"C: sends again what is unanswered",

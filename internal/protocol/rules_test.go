@@ -56,7 +56,7 @@ var needed = []struct{ rule, scenario string }{
 	{"twice", "expiry, a message twice, crash, backup"},
 	{"resync", "backup moves B->C, a message twice, crash, C takes"},
 	{"given", "eviction, A->C, set+clear, backup"},
-	{"pieceClears", "A suspected and alive, set+clear, backup, no gets"},
+	{"pieceClears", "A suspected and alive, set+clear, backup, forgotten, no gets"},
 	{"pieceFloor", "split A from B and C, del, evict, backup"},
 	{"mergeFloor", "split A from B and C, del, evict, backup"},
 }

@@ -41,6 +41,7 @@ type scenario struct {
 	mute      uint8 // members whose messages are lost
 	split     uint8 // members of the second side
 	cuts      bool  // and nothing passes between the two for a while
+	forgets   bool  // nobody remembers who was taken out: it was too long ago
 	fence     int   // Config.Fence: how many have to answer a member that serves; 0: none
 	unfenced  bool  // who has too few answers serves all the same
 	unwaited  bool  // and nobody waits until it serves no longer

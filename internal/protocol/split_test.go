@@ -153,7 +153,7 @@ func (sc *scenario) table(w *world, x uint8) *tab { return &sc.tabs[sc.seq[x][w.
 // takesOut tells whether x's table of that place leaves out somebody of the one
 // before without their word.
 func (sc *scenario) takesOut(x uint8, at int) bool {
-	if sc.fence == 0 || at == 0 {
+	if at == 0 {
 		return false
 	}
 	out := sc.tabs[sc.seq[x][at-1]].members &^ sc.tabs[sc.seq[x][at]].members
@@ -162,6 +162,9 @@ func (sc *scenario) takesOut(x uint8, at int) bool {
 	}
 	return out != 0
 }
+
+// shutsOut tells whether who is taken out so may serve for a while, and is waited for.
+func (sc *scenario) shutsOut(x uint8, at int) bool { return sc.fence > 0 && sc.takesOut(x, at) }
 
 // tableOf returns x's table of a place, as it is while somebody whom x has taken
 // out may still serve, or after that. Of two points of time the later one is at a

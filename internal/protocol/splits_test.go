@@ -46,6 +46,11 @@ func splitCases() []scenario {
 		sc.gets = 0
 		return sc
 	}
+	forgotten := func(sc scenario) scenario {
+		sc.name += ", forgotten"
+		sc.forgets = true
+		return sc
+	}
 	return []scenario{
 		solo("two alone, sets on both", "sss", abA, 0),
 		solo("two alone, set+del", "ssd", abA, 0),
@@ -74,6 +79,8 @@ func splitCases() []scenario {
 		suspected("A suspected and alive, set+del, backup", "ssd", ownAB, bcBC, ownAB),
 		suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC),
 		unasked(suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC)),
+		forgotten(suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC)),
+		unasked(forgotten(suspected("A suspected and alive, set+clear, backup", "ssc", ownAB, bcCB, ownBC))),
 	}
 }
 
