@@ -36,8 +36,8 @@ func (s *Store) Find(kind Kind, hash uint64, cacheNumber uint32, key string, hit
 			return false
 		}
 	}
-	if r.touched.Load() == 0 { // most are touched: do not write to what others read
-		r.touched.Store(1)
+	if !r.touched() { // most are: do not write to what others read
+		r.touch()
 	}
 	s.hits.add(kind)
 	hit.Value = r.bytes()

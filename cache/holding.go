@@ -12,7 +12,7 @@ type holding struct {
 // maxChances bounds how many records are passed over to find one to evict.
 const maxChances = 16
 
-// renew empties the order; a map never gets smaller by itself.
+// renew empties the order; seats that were given back stay otherwise.
 func (k *holding) renew() { k.order, k.peak = order{}, 0 }
 
 // oldest returns the record to go next, or nil where there is none but the one
@@ -22,7 +22,7 @@ func (s *shard) oldest(kind Kind, keep *record, t *moment) *record {
 	k := &s.held[kind]
 	for chances := maxChances; ; chances-- {
 		r := k.next(keep)
-		if r == nil || chances == 0 || r.touched.Load() == 0 || s.ended(r, t) != live {
+		if r == nil || chances == 0 || !r.touched() || s.ended(r, t) != live {
 			return r
 		}
 		k.promote(r)

@@ -83,7 +83,7 @@ func checkShard(t *testing.T, sh *shard) {
 				if ref := r.ref(); sh.find(kind, &ref) != r {
 					t.Fatalf("%s %v is in the index and not found", kind, ref)
 				}
-				if q := k.queues[r.queue]; q == nil || !q.Contains(r) {
+				if !k.has(r) {
 					t.Fatalf("%s %v is not in the LRU", kind, r.ref())
 				}
 				here++

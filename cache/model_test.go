@@ -133,7 +133,7 @@ func (m *model) oldest(kind Kind, keep *modelEntry) *modelEntry {
 		switch {
 		case r == nil:
 			return nil
-		case r.touched.Load() == 0 || chances == 0 || m.ended(m.entries[i].ref, &m.entries[i].e) != live:
+		case !r.touched() || chances == 0 || m.ended(m.entries[i].ref, &m.entries[i].e) != live:
 			return m.entries[i]
 		}
 		m.orders[kind].promote(r)
@@ -248,7 +248,7 @@ func (m *model) get(ref Ref, kind Kind) *modelEntry {
 		m.stats[kind].Misses++
 		return nil
 	}
-	x.record.touched.Store(1)
+	x.record.touch()
 	m.stats[kind].Hits++
 	return x
 }

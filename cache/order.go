@@ -1,15 +1,9 @@
 package cache
 
-import (
-	"math"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-)
-
-// order is the order in which a shard's records of one kind are to go. It is
-// golang-lru's simplelru three times over, held together as CAR does it (Bansal
-// and Modha, CAR: Clock with Adaptive Replacement, 2004, which is ARC for caches
-// whose hits take no lock): what came lately and has not been asked for since is
+// order is the order in which a shard's records of one kind are to go: three LRU
+// queues (seats.go), held together as CAR does it (Bansal and Modha, CAR: Clock with
+// Adaptive Replacement, 2004, which is ARC for caches whose hits take no lock): what
+// came lately and has not been asked for since is
 // apart from what has been, so that what is asked for once, as in a scan, does
 // not push out the rest; and how much of the room it gets follows from which of
 // the two lately gave up too much.
@@ -22,10 +16,7 @@ import (
 //
 // The shard's lock is held.
 type order struct {
-	// The queues have the records themselves as keys: their elements are then of
-	// 64 bytes, and 80 with a hash as the key and a record as the value. A queue
-	// is nil until it is needed, and never evicts by itself.
-	queues [queueCount]*simplelru.LRU[*record, struct{}]
+	seats
 	want   float64 // how many records recent may keep before it gives up the next
 	ghosts ghosts
 }
@@ -46,22 +37,9 @@ const (
 	mostRecent  = 2.0 / 3
 )
 
-func (o *order) len(q queue) int {
-	if o.queues[q] == nil {
-		return 0
-	}
-	return o.queues[q].Len()
-}
+func (o *order) len(q queue) int { return o.lens[q] }
 
 func (o *order) frequent() int { return o.len(young) + o.len(old) }
-
-func (o *order) push(q queue, r *record) {
-	if o.queues[q] == nil {
-		o.queues[q], _ = simplelru.NewLRU[*record, struct{}](math.MaxInt, nil) // fails for a size below 1
-	}
-	o.queues[q].Add(r, struct{}{})
-	r.queue = q
-}
 
 // add puts in a record that is new here. What has gone not long ago proves that
 // it is asked for, and that its queue was too short.
@@ -80,28 +58,17 @@ func (o *order) add(r *record) {
 	o.push(q, r)
 }
 
-func (o *order) remove(r *record) { o.queues[r.queue].Remove(r) }
-
 // replace puts a record into the queue of another that it takes the place of, as
 // the last one there to go.
-func (o *order) replace(was, r *record) {
-	o.remove(was)
-	o.push(was.queue, r)
-	r.touched.Store(was.touched.Load())
-}
+func (o *order) replace(was, r *record) { o.take(was, r) }
 
 // use makes a record the last one of its queue to go.
-func (o *order) use(r *record) { o.queues[r.queue].Get(r) }
+func (o *order) use(r *record) { o.move(r.queue, r) }
 
 // promote makes a record that has been asked for the last one of all to go.
 func (o *order) promote(r *record) {
-	r.touched.Store(0)
-	if r.queue == young {
-		o.use(r)
-		return
-	}
-	o.remove(r)
-	o.push(young, r)
+	r.untouch()
+	o.move(young, r)
 }
 
 // next returns the record to go next, or nil where there is none but the one to
@@ -123,13 +90,10 @@ func (o *order) next(keep *record) *record {
 
 // tail returns the first record of a queue to go that is not the one to keep.
 func (o *order) tail(q queue, keep *record) *record {
-	if o.len(q) == 0 {
-		return nil
-	}
-	r, _, _ := o.queues[q].GetOldest()
-	if r == keep {
+	r := o.first(q)
+	if r != nil && r == keep {
 		o.use(r)
-		if r, _, _ = o.queues[q].GetOldest(); r == keep {
+		if r = o.first(q); r == keep {
 			return nil
 		}
 	}
@@ -143,13 +107,12 @@ func (o *order) balance() {
 		if 3*o.len(young) <= o.frequent() {
 			return
 		}
-		r, _, _ := o.queues[young].GetOldest()
-		if r.touched.Load() != 0 {
+		r := o.first(young)
+		if r.touched() {
 			o.promote(r)
 			continue
 		}
-		o.remove(r)
-		o.push(old, r)
+		o.move(old, r)
 	}
 }
 

@@ -18,7 +18,7 @@ func orderOf(n int) (*order, []*record) {
 
 func touch(list ...*record) {
 	for _, r := range list {
-		r.touched.Store(1)
+		r.touch()
 	}
 }
 
@@ -26,7 +26,7 @@ func touch(list ...*record) {
 func (o *order) evict() *record {
 	for {
 		r := o.next(nil)
-		if r == nil || r.touched.Load() == 0 {
+		if r == nil || !r.touched() {
 			if r != nil {
 				o.gone(r)
 				o.remove(r)
@@ -61,7 +61,7 @@ func TestOrderOutlastsScans(t *testing.T) {
 		o.add(newRecord(&Ref{Hash: uint64(1000 + i)}, &Entry{Version: 1}))
 	}
 	for _, r := range wanted {
-		if r.queue == recent || !o.queues[r.queue].Contains(r) {
+		if r.queue == recent || !o.has(r) {
 			t.Fatalf("record %d was pushed out", r.hash)
 		}
 	}
@@ -80,7 +80,7 @@ func TestOrderForgetsWhatIsNoLongerAskedFor(t *testing.T) {
 		touch(r)
 	}
 	for i, r := range list {
-		if in := o.queues[r.queue] != nil && o.queues[r.queue].Contains(r); in != (i < len(still)) {
+		if in := o.has(r); in != (i < len(still)) {
 			t.Errorf("record %d: %v", r.hash, in)
 		}
 	}

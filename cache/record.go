@@ -12,7 +12,7 @@ import (
 // entries have is apart: so it is one cache line.
 //
 // Readers look at records without a lock. So once a record is in the index,
-// nothing of it that they look at changes but touched and extra: an overwrite is another record.
+// nothing of it that they look at changes but mark and extra: an overwrite is another record.
 type record struct {
 	hash       uint64
 	version    uint64
@@ -21,7 +21,7 @@ type record struct {
 	value      *byte
 	extra      atomic.Pointer[extra]
 	size       uint32        // of the value
-	touched    atomic.Uint32 // 1 if a Get has found it since it was last moved in the LRU
+	mark       atomic.Uint32 // touched, in the lowest bit, and the seat
 	cache      uint32
 	keyLen     uint16
 	bits       uint8
@@ -52,6 +52,17 @@ func (r *record) tombstone() bool { return r.bits&bitTombstone != 0 }
 // deletion tells whether the record is of a Delete, and not of a loader that has
 // found nothing.
 func (r *record) deletion() bool { return r.bits&(bitTombstone|bitNegative) == bitTombstone }
+
+// touched tells whether a Get has found the record since it was last moved in its
+// order. Any reader may touch it.
+func (r *record) touched() bool { return r.mark.Load()&1 == 1 }
+func (r *record) touch()        { r.mark.Or(1) }
+func (r *record) untouch()      { r.mark.And(^uint32(1)) }
+
+// seat is the record's number in its order. It is sat there before any reader can find
+// it.
+func (r *record) seat() uint32 { return r.mark.Load() >> 1 }
+func (r *record) sit(n uint32) { r.mark.Store(n << 1) }
 
 // keyString and bytes give back what newRecord was given: the key is where
 // newRecord put it, the value's pointer came from a slice of that length.

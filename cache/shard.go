@@ -8,7 +8,7 @@ import (
 // shardPad makes a shard a whole number of cache lines (where a word has 64
 // bits), so that the locks of two are not in the same one. TestShardSize sees
 // to it.
-const shardPad = 24
+const shardPad = 56
 
 // shard is one part of a store, with the whole of some slots.
 type shard struct {

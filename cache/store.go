@@ -15,12 +15,11 @@ const (
 	// MaxCaches is the number of caches; they are numbered from 0.
 	MaxCaches = 1 << 16
 	// Overhead is what an entry is charged with besides its key and its value,
-	// in bytes: a record of 64, an LRU element of 64, a place in the LRU's map
-	// (19 to 36, as the map fills up and grows), one in the index (11 to 14), and
-	// about 16 that the allocator rounds up, and a share of what a store has
-	// anyway. BenchmarkHeapPerEntry measures it: 184 to 199 from 200,000 entries
-	// on.
-	Overhead = 200
+	// in bytes: a record of 64, a seat of 16 (up to 20, as their number grows), a place
+	// in the index (11 to 14), about 16 that the allocator rounds up, and a share of
+	// what a store has anyway. BenchmarkHeapPerEntry measures it: 148 with 200,000
+	// entries, 121 with a million.
+	Overhead = 144
 	// DefaultBudget and DefaultMaxValue are in bytes.
 	DefaultBudget   = 256 << 20
 	DefaultMaxValue = 1 << 20

@@ -18,7 +18,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"the zero Config", Config{}, ""},
 		{"a budget for one shard", Config{Budget: least, MaxValue: 1000}, ""},
-		{"a budget for less", Config{Budget: least - 1, MaxValue: 1000}, "at least 21184"},
+		{"a budget for less", Config{Budget: least - 1, MaxValue: 1000}, "at least 20960"},
 		{"a negative budget", Config{Budget: -1}, "Budget is -1"},
 		{"a negative limit", Config{MaxValue: -5}, "MaxValue is -5"},
 		{"a limit above all", Config{Budget: 1 << 40, MaxValue: maxSize + 1}, "from 1 to 1073741824"},
@@ -43,9 +43,9 @@ func TestShards(t *testing.T) {
 		{0, 0, 32}, // 64 of them would have room for just under four values
 		{256 << 20, 1000, 256},
 		{1 << 30, 0, 128},
-		{21184, 1000, 1},
-		{2*21184 - 1, 1000, 1},
-		{2 * 21184, 1000, 2},
+		{20960, 1000, 1},
+		{2*20960 - 1, 1000, 1},
+		{2 * 20960, 1000, 2},
 	} {
 		s, _ := open(t, Config{Budget: c.budget, MaxValue: c.value})
 		if got := s.Stats().Shards; got != c.want {
