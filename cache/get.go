@@ -31,6 +31,10 @@ func (s *Store) Find(kind Kind, hash uint64, cacheNumber uint32, key string, hit
 		live = hit.At < r.until()
 	}
 	if !live {
+		if r == nil && kind == Near { // or on its way into another table: then its owner is asked
+			s.hits.miss()
+			return false
+		}
 		hit.At = 0
 		if r = s.getSlowly(kind, hash, cacheNumber, key); r == nil {
 			return false

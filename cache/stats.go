@@ -42,6 +42,7 @@ func (s *Store) Stats() Stats {
 		sh.mu.Unlock()
 	}
 	st.Owned.Hits, st.Near.Hits = s.hits.sum(Owned), s.hits.sum(Near)
+	st.Near.Misses += s.hits.misses()
 	return st
 }
 

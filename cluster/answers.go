@@ -91,9 +91,9 @@ type remoteError string
 
 func (e remoteError) Error() string { return string(e) }
 
-// decodeAnswer is the opposite. The value shares the bytes of b. digest is the
-// sender's table with NotMine.
-func decodeAnswer(b []byte) (a protocol.Answer, digest uint64, err error) {
+// decodeAnswer is the opposite, into an answer with nothing in it. The value shares the
+// bytes of b. digest is the sender's table with NotMine.
+func decodeAnswer(b []byte, a *protocol.Answer) (digest uint64, err error) {
 	d := decoder{b: b}
 	a.Status = protocol.Status(d.byte())
 	flags := d.byte()
@@ -124,7 +124,9 @@ func decodeAnswer(b []byte) (a protocol.Answer, digest uint64, err error) {
 		d.fail()
 	}
 	if err := d.err(); err != nil {
-		return protocol.Answer{}, 0, fmt.Errorf("answer of status %d: %w", a.Status, err)
+		err = fmt.Errorf("answer of status %d: %w", a.Status, err)
+		*a = protocol.Answer{}
+		return 0, err
 	}
-	return a, digest, nil
+	return digest, nil
 }

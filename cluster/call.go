@@ -42,8 +42,9 @@ const (
 
 // do brings a call to the owner of its key, and to the next one where that is
 // not the owner any longer. A write is sent again only when it surely was not
-// executed. The second result is who answered.
-func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
+// executed. What was answered is in a, which is the caller's, since each copy of it on
+// the way back would be looked for in cold memory; who answered is returned.
+func (n *Node) do(ctx context.Context, o *op, a *protocol.Answer) (holder, error) {
 	slot := slotOf(o.hash)
 	now := n.clock.now()
 	deadline := now + n.timeout(ctx)
@@ -51,52 +52,52 @@ func (n *Node) do(ctx context.Context, o *op) (protocol.Answer, holder, error) {
 	broken := 0
 	for ; ; now = n.clock.now() {
 		if n.fencedOff() {
-			return protocol.Answer{}, holder{}, errFenced
+			return holder{}, errFenced
 		}
 		v := n.members.view.Load()
 		h, ok := v.owner(slot)
-		var a protocol.Answer
+		*a = protocol.Answer{}
 		err := errNoConnection
 		switch {
 		case !ok:
 		case h.link == nil:
-			a, err = n.doHere(ctx, o, slot, now, deadline)
+			err = n.doHere(ctx, o, a, slot, now, deadline)
 		default:
-			a, err = n.doThere(ctx, o, slot, h, v, now, deadline)
+			err = n.doThere(ctx, o, a, slot, h, v, now, deadline)
 		}
 		switch {
 		case err == nil && a.Status != protocol.NotMine && a.Status != protocol.NotExecuted:
-			return a, h, answerError(&a, n)
+			return h, answerError(a, n)
 		case ctx.Err() != nil:
-			return a, h, unanswered(h, ctx.Err())
+			return h, unanswered(h, ctx.Err())
 		case n.ctx.Err() != nil:
-			return a, h, ErrClosed
+			return h, ErrClosed
 		case err != nil && !errors.Is(err, wire.ErrNotSent):
 			again := o.kind == kindGet && errors.Is(err, wire.ErrBroken)
 			if !again && !n.cfg.faults.has(sendsAgain) {
-				return a, h, callError(err, h.name)
+				return h, callError(err, h.name)
 			}
 		}
 		if err != nil {
 			broken++
 		}
 		if o.load && broken > 3 {
-			return a, h, callError(err, h.name)
+			return h, callError(err, h.name)
 		}
 		switch err := n.await(ctx, v, min(wait, deadline-n.clock.now())); {
 		case ctx.Err() != nil:
-			return a, h, unanswered(h, ctx.Err())
+			return h, unanswered(h, ctx.Err())
 		case err != nil:
-			return a, h, err
+			return h, err
 		}
 		if n.cfg.faults.has(deadlineAnew) {
 			deadline = n.clock.now() + n.timeout(ctx)
 		}
 		if n.clock.now() >= deadline {
 			if errors.Is(err, wire.ErrOverloaded) {
-				return a, h, callError(err, h.name)
+				return h, callError(err, h.name)
 			}
-			return a, h, unanswered(h, errTimeout)
+			return h, unanswered(h, errTimeout)
 		}
 		wait = min(2*wait, lastRetry)
 	}
@@ -126,9 +127,9 @@ func (n *Node) await(ctx context.Context, v *view, wait time.Duration) error {
 }
 
 // doHere calls this node's own slot.
-func (n *Node) doHere(ctx context.Context, o *op, slot int, now, deadline time.Duration) (protocol.Answer, error) {
+func (n *Node) doHere(ctx context.Context, o *op, a *protocol.Answer, slot int, now, deadline time.Duration) error {
 	if !n.mayAnswer() {
-		return protocol.Answer{}, errAsleep
+		return errAsleep
 	}
 	lc := n.takeLocal()
 	st, p, s := n.begin(slot)
@@ -143,7 +144,7 @@ func (n *Node) doHere(ctx context.Context, o *op, slot int, now, deadline time.D
 		}, now, &st.out)
 	}
 	n.end(st, p, slot)
-	return n.waitLocal(ctx, lc, func() bool {
+	return n.waitLocal(ctx, lc, a, func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return p.calls.take(call).local != nil
@@ -152,20 +153,20 @@ func (n *Node) doHere(ctx context.Context, o *op, slot int, now, deadline time.D
 
 // waitLocal waits for a call on this node to be answered. Forget makes sure
 // that it will not be, and tells whether that came in time.
-func (n *Node) waitLocal(ctx context.Context, lc *localCall, forget func() bool, atMost time.Duration) (protocol.Answer, error) {
+func (n *Node) waitLocal(ctx context.Context, lc *localCall, a *protocol.Answer, forget func() bool, atMost time.Duration) error {
 	select {
-	case a := <-lc.done:
+	case *a = <-lc.done:
 		n.locals.Put(lc)
-		return a, nil
+		return nil
 	default:
 	}
 	t := time.NewTimer(atMost + 2*tickEvery)
 	defer t.Stop()
 	var err error
 	select {
-	case a := <-lc.done:
+	case *a = <-lc.done:
 		n.locals.Put(lc)
-		return a, nil
+		return nil
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-n.ctx.Done():
@@ -174,12 +175,11 @@ func (n *Node) waitLocal(ctx context.Context, lc *localCall, forget func() bool,
 		err = errTimeout
 	}
 	if !forget() { // the answer is on its way
-		a := <-lc.done
-		n.locals.Put(lc)
-		return a, nil
+		*a = <-lc.done
+		err = nil
 	}
 	n.locals.Put(lc)
-	return protocol.Answer{}, err
+	return err
 }
 
 var errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
@@ -187,39 +187,39 @@ var errTimeout = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
 
 // doThere sends a call to another member.
-func (n *Node) doThere(ctx context.Context, o *op, slot int, h holder, v *view, now, deadline time.Duration) (protocol.Answer, error) {
+func (n *Node) doThere(ctx context.Context, o *op, a *protocol.Answer, slot int, h holder, v *view, now, deadline time.Duration) error {
 	if o.kind != kindGet {
-		return n.ask(ctx, o, h, v, deadline-now)
+		return n.ask(ctx, o, a, h, v, deadline-now)
 	}
 	if n.cfg.NearTTL <= 0 { // there is nothing to keep
-		a, err := n.ask(ctx, o, h, v, deadline-now)
-		if err == nil && a.Status != protocol.NotMine && !n.shared.Hit(o.space.number, &a) && a.Status == protocol.Found {
+		err := n.ask(ctx, o, a, h, v, deadline-now)
+		if err == nil && a.Status != protocol.NotMine && !n.shared.Hit(o.space.number, a) && a.Status == protocol.Found {
 			a.Status, a.Value = protocol.Missing, nil
 		}
-		return a, err
+		return err
 	}
 	p, s := n.slot(slot)
 	p.mu.Lock()
 	fill := s.Begin(o.ref(), n.cfg.NearTTL, now)
 	p.mu.Unlock()
-	a, err := n.ask(ctx, o, h, v, deadline-now)
+	err := n.ask(ctx, o, a, h, v, deadline-now)
 	if err != nil || a.Status == protocol.NotMine {
-		return a, err
+		return err
 	}
 	if n.cfg.faults.has(leaseFromAnswer) {
 		fill.Near += n.clock.now() - now
 	}
 	p.mu.Lock()
-	hit := s.End(fill, &a, n.clock.now())
+	hit := s.End(fill, a, n.clock.now())
 	p.mu.Unlock()
 	if a.Status == protocol.Found && !hit {
 		a.Status, a.Value = protocol.Missing, nil
 	}
-	return a, nil
+	return nil
 }
 
 // ask sends a call to another member and waits for the answer.
-func (n *Node) ask(ctx context.Context, o *op, h holder, v *view, atMost time.Duration) (protocol.Answer, error) {
+func (n *Node) ask(ctx context.Context, o *op, a *protocol.Answer, h holder, v *view, atMost time.Duration) error {
 	buf := n.buffers.take()
 	defer n.buffers.give(buf)
 	if o.kind == kindGet {
@@ -232,13 +232,13 @@ func (n *Node) ask(ctx context.Context, o *op, h holder, v *view, atMost time.Du
 	}
 	b, err := h.link.call(ctx, o.kind, *buf, atMost)
 	if err != nil {
-		return protocol.Answer{}, err
+		return err
 	}
-	a, digest, err := decodeAnswer(b)
+	digest, err := decodeAnswer(b, a)
 	if err == nil && a.Status == protocol.NotMine && digest != v.table.Digest {
 		n.exchangeSoon(h.id)
 	}
-	return a, err
+	return err
 }
 
 // answerError turns what an answer says into an error, where it says one.

@@ -101,7 +101,8 @@ func (n *Node) clear(ctx context.Context, sp *space) error {
 	defer n.spreadGeneration(sp)
 	lc := n.takeLocal()
 	call := n.clears.start(n, sp.number, lc, deadline-margin(timeout))
-	a, err := n.waitLocal(ctx, lc, func() bool { return n.clears.forget(call) }, deadline-n.clock.now())
+	var a protocol.Answer
+	err := n.waitLocal(ctx, lc, &a, func() bool { return n.clears.forget(call) }, deadline-n.clock.now())
 	if err != nil {
 		if errors.Is(err, ErrClosed) {
 			return err

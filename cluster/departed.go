@@ -53,6 +53,7 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	// Also with its word: its backups, or who else has its versions, may be away.
 	r.node.clock.Observe(o.told)
 	r.remember(g)
+	r.miss(r.node.clock.now())
 	r.node.events.departed(&o.record, g.inOrder)
 	return true
 }
@@ -78,7 +79,6 @@ func (r *roster) remember(gone departed) {
 	}
 	gone.at = r.node.clock.now()
 	r.gone[gone.ID] = gone
-	r.miss(gone.at)
 }
 
 // miss lets the store remember while anybody is missed. That begins before the table

@@ -115,7 +115,8 @@ func TestAnswersThereAndBack(t *testing.T) {
 		{Status: protocol.Failed, Err: errNoLoader},
 	} {
 		b := n.appendAnswer(nil, &a)
-		got, _, err := decodeAnswer(b)
+		var got protocol.Answer
+		_, err := decodeAnswer(b, &got)
 		if err != nil || !reflect.DeepEqual(got, a) {
 			t.Errorf("%v:\n got %+v, %v\nwant %+v", a.Status, got, err, a)
 		}
@@ -155,7 +156,7 @@ func FuzzDecode(f *testing.F) {
 		} else if err != nil && !errors.Is(err, errShort) {
 			t.Errorf("error is %v", err)
 		}
-		_, _, _ = decodeAnswer(b)
+		_, _ = decodeAnswer(b, new(protocol.Answer))
 		d := decoder{b: b}
 		d.record()
 		d = decoder{b: b}

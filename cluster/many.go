@@ -94,7 +94,8 @@ func (n *Node) readFrom(ctx context.Context, sp *space, l *link, v *view, keys [
 	}
 	d := decoder{b: b}
 	for j, i := range part {
-		a, digest, err := decodeAnswer(d.bytes())
+		var a protocol.Answer
+		digest, err := decodeAnswer(d.bytes(), &a)
 		a.Value = bytes.Clone(a.Value) // who keeps it is not to keep the whole reply
 		switch {
 		case d.bad || err != nil || a.Status == protocol.NotExecuted || a.Status == protocol.Fenced:

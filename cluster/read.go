@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/peercache/peercache/cache"
 	"github.com/peercache/peercache/internal/protocol"
@@ -53,7 +54,7 @@ func (n *Node) local(sp *space, hash uint64, key string, hit *cache.Hit) bool {
 		ok := n.store.Find(cache.Owned, hash, sp.number, key, hit)
 		return ok && word.Load() == before && n.mayAnswerAt(hit.At)
 	}
-	ok := n.store.Find(cache.Near, hash, sp.number, key, hit)
+	ok := n.cfg.NearTTL > 0 && n.store.Find(cache.Near, hash, sp.number, key, hit)
 	if !ok && n.cfg.faults.has(servesStaged) {
 		return n.cfg.faults.staged(n, cache.Ref{Hash: hash, Cache: sp.number, Key: key}, hit)
 	}
@@ -88,8 +89,12 @@ type found struct {
 // read gets a key for a caller on this node.
 func (n *Node) read(ctx context.Context, sp *space, hash uint64, key string) (found, error) {
 	o := op{kind: kindGet, space: sp, key: key, hash: hash, load: sp.load.Load() != nil}
-	deadline := n.clock.now() + n.timeout(ctx)
-	a, h, err := n.do(ctx, &o)
+	var deadline time.Duration
+	if o.load {
+		deadline = n.clock.now() + n.timeout(ctx)
+	}
+	var a protocol.Answer
+	h, err := n.do(ctx, &o, &a)
 	if err == nil {
 		f := found{value: a.Value, version: a.Version}
 		switch {

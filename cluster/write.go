@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/peercache/peercache/cache"
+	"github.com/peercache/peercache/internal/protocol"
 )
 
 // check refuses a call that cannot be made.
@@ -28,7 +29,8 @@ func (n *Node) check(ctx context.Context, key string) error {
 // write brings a Set or a Delete to its owner.
 func (n *Node) write(ctx context.Context, o *op) error {
 	o.space.counts.writes.Add(1)
-	_, _, err := n.do(ctx, o)
+	var a protocol.Answer
+	_, err := n.do(ctx, o, &a)
 	if errors.Is(err, ErrNotFound) {
 		return nil
 	}
@@ -100,7 +102,8 @@ func (n *Node) deleteAgain(ref cache.Ref) {
 	n.spawn(func(ctx context.Context) {
 		o := op{kind: kindDelete, space: n.caches.numbered(ref.Cache), key: ref.Key, hash: ref.Hash}
 		for ctx.Err() == nil {
-			_, _, err := n.do(ctx, &o)
+			var a protocol.Answer
+			_, err := n.do(ctx, &o, &a)
 			var partial *PartialError
 			if err == nil || errors.As(err, &partial) {
 				return
