@@ -100,6 +100,8 @@ func (c *Cache[V]) Get(ctx context.Context, key string) (V, error) {
 		if c.n.local(c.space, hash, key, &hit) {
 			return c.decode(hit.Value), nil
 		}
+		v, _, err := c.fetch(ctx, hash, key)
+		return v, err
 	}
 	v, _, err := c.lookup(ctx, hash, key)
 	return v, err
@@ -110,23 +112,29 @@ func (c *Cache[V]) Lookup(ctx context.Context, key string) (V, Source, error) {
 	return c.lookup(ctx, c.space.hasher.hash(key), key)
 }
 
+// lookup looks into this node's memory, and further if it is not there.
 func (c *Cache[V]) lookup(ctx context.Context, hash uint64, key string) (V, Source, error) {
+	var hit cache.Hit
+	if c.n.check(ctx, key) != nil || !c.n.local(c.space, hash, key, &hit) {
+		return c.fetch(ctx, hash, key)
+	}
+	f := foundOf(&hit)
+	v, err := c.value(hash, key, &f)
+	return v, f.source, err
+}
+
+// fetch gets a value from the slot, here or at another node.
+func (c *Cache[V]) fetch(ctx context.Context, hash uint64, key string) (V, Source, error) {
 	var zero V
 	if err := c.n.check(ctx, key); err != nil {
 		return zero, Source{}, err
 	}
-	var f found
-	var hit cache.Hit
-	if c.n.local(c.space, hash, key, &hit) {
-		f = foundOf(&hit)
-	} else {
-		var err error
-		if f, err = c.n.read(ctx, c.space, hash, key); err != nil {
-			return zero, Source{}, err
-		}
-		if c.decode == nil && f.source.kind == sourcePeer {
-			f.decoded = c.n.store.Decoded(cache.Near, hash, c.space.number, key, f.value)
-		}
+	f, err := c.n.read(ctx, c.space, hash, key)
+	if err != nil {
+		return zero, Source{}, err
+	}
+	if c.decode == nil && f.source.kind == sourcePeer {
+		f.decoded = c.n.store.Decoded(cache.Near, hash, c.space.number, key, f.value)
 	}
 	v, err := c.value(hash, key, &f)
 	return v, f.source, err

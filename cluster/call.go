@@ -230,7 +230,12 @@ func (n *Node) ask(ctx context.Context, o *op, a *protocol.Answer, h holder, v *
 	if n.cfg.faults.has(sendsAgain) {
 		atMost = min(atMost, 100*time.Millisecond)
 	}
-	b, err := h.link.call(ctx, o.kind, *buf, atMost)
+	conn := h.link.conn.Load()
+	if conn == nil {
+		return errNoConnection
+	}
+	n.counts.calls[o.kind].Add(1)
+	b, err := conn.Call(ctx, o.kind, *buf, atMost)
 	if err != nil {
 		return err
 	}

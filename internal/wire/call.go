@@ -52,31 +52,33 @@ func (c *Conn) Call(ctx context.Context, kind Kind, body []byte, timeout time.Du
 	if write {
 		c.flush(true)
 	}
-	return c.await(ctx, k)
-}
-
-// await waits for a call's reply, or for its end.
-func (c *Conn) await(ctx context.Context, k *call) ([]byte, error) {
 	if gone := ctx.Done(); gone == nil { // cheaper than a select
 		<-k.done
 	} else {
 		select {
 		case <-k.done:
 		case <-gone:
-			c.mu.Lock()
-			mine := c.waiting.take(k.id) == k
-			c.mu.Unlock()
-			if mine {
-				c.records.Put(k)
+			if c.forget(k) {
 				return nil, fmt.Errorf("wire: call not answered: %w", ctx.Err())
 			}
 			<-k.done // whoever took it out is about to send
 		}
 	}
-	body, err := k.body, k.err
+	reply, err := k.body, k.err
 	k.body, k.err = nil, nil
 	c.records.Put(k)
-	return body, err
+	return reply, err
+}
+
+// forget gives up a call, unless somebody is about to end it.
+func (c *Conn) forget(k *call) bool {
+	c.mu.Lock()
+	mine := c.waiting.take(k.id) == k
+	c.mu.Unlock()
+	if mine {
+		c.records.Put(k)
+	}
+	return mine
 }
 
 // Send sends a one-way message. Body is free again when it returns. It does
