@@ -37,6 +37,9 @@ func (p *buffers) give(b *[]byte) {
 func (n *Node) reply(c *wire.Conn, id uint32, a *protocol.Answer) {
 	buf := n.buffers.take()
 	*buf = n.appendAnswer(*buf, a)
+	if a.Status == protocol.Written && c.PeerVersion().Minor >= minorVersions {
+		*buf = binary.AppendUvarint(*buf, a.Version)
+	}
 	n.replyWith(c, id, *buf)
 	n.buffers.give(buf)
 }
@@ -119,7 +122,11 @@ func decodeAnswer(b []byte, a *protocol.Answer) (digest uint64, err error) {
 			a.Err = errNoLoader
 		}
 		d.b = nil
-	case protocol.Written, protocol.NotExecuted, protocol.Unavailable, protocol.Overloaded, protocol.Fenced:
+	case protocol.Written:
+		if len(d.b) > 0 {
+			a.Version = d.version()
+		}
+	case protocol.NotExecuted, protocol.Unavailable, protocol.Overloaded, protocol.Fenced:
 	default:
 		d.fail()
 	}

@@ -189,7 +189,11 @@ func (n *Node) takeLocal() *localCall { return n.locals.Get().(*localCall) }
 // doThere sends a call to another member.
 func (n *Node) doThere(ctx context.Context, o *op, a *protocol.Answer, slot int, h holder, v *view, now, deadline time.Duration) error {
 	if o.kind != kindGet {
-		return n.ask(ctx, o, a, h, v, deadline-now)
+		err := n.ask(ctx, o, a, h, v, deadline-now)
+		if err == nil && a.Status == protocol.Written {
+			n.clock.Observe(a.Version) // what deletes it is to be newer, see Shared.Hit
+		}
+		return err
 	}
 	if n.cfg.NearTTL <= 0 { // there is nothing to keep
 		err := n.ask(ctx, o, a, h, v, deadline-now)

@@ -14,13 +14,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/wire"
 )
 
 var recordConversation = flag.Bool("conversation.record", false, "write "+conversationFile+" anew, as this version speaks")
 
 // A conversation of protocol version 1.0, byte by byte: what a peer says (>) and
-// what a node answers (<), with ?? for bytes that are the clock's or random.
+// what a node answers (<), with ?? for bytes that are the clock's or random, and for the
+// node's own minor version.
 // Nodes of every 1.x must understand the one and give the other. It is written
 // anew only where the major version changes.
 const conversationFile = "testdata/conversation-v1.txt"
@@ -104,10 +106,10 @@ func readConversation(t *testing.T) (lines []said) {
 func converse(t *testing.T, nc net.Conn) []byte {
 	t.Helper()
 	var text bytes.Buffer
-	line := func(by string, data []byte, anyFrom, anyTo int) {
+	line := func(by string, data []byte, unsaid func(i int) bool) {
 		text.WriteString(by)
 		for i, b := range data {
-			if i >= anyFrom && i < anyTo {
+			if unsaid != nil && unsaid(i) {
 				text.WriteString(" ??")
 			} else {
 				fmt.Fprintf(&text, " %02x", b)
@@ -117,12 +119,12 @@ func converse(t *testing.T, nc net.Conn) []byte {
 	}
 	say := func(what string, data []byte) {
 		fmt.Fprintf(&text, "\n# %s\n", what)
-		line(">", data, 0, 0)
+		line(">", data, nil)
 		if _, err := nc.Write(data); err != nil {
 			t.Fatal(err)
 		}
 	}
-	hear := func(head, lengthAt, width, anyFrom, anyLen int) {
+	hear := func(head, lengthAt, width int, unsaid func(i int) bool) {
 		b := make([]byte, head)
 		if _, err := io.ReadFull(nc, b); err != nil {
 			t.Fatal(err)
@@ -135,14 +137,14 @@ func converse(t *testing.T, nc net.Conn) []byte {
 		if _, err := io.ReadFull(nc, rest); err != nil {
 			t.Fatal(err)
 		}
-		line("<", append(b, rest...), anyFrom, anyFrom+anyLen)
+		line("<", append(b, rest...), unsaid)
 	}
 	text.WriteString("# See conversation_test.go.\n")
 
 	hello := binary.BigEndian.AppendUint64(nil, 0x0123456789abcdef)
 	opening := append([]byte("peerwire"), 0, byte(9+len(hello)), 1, 0, 0, 0, 0x10, 0, 0, 0, byte(len(hello)))
 	say("both introduce themselves", append(opening, hello...))
-	hear(10, 8, 2, 19, 8)
+	hear(10, 8, 2, func(i int) bool { return i == 11 || i >= 19 })
 
 	id := uint32(0)
 	request := func(what string, kind wire.Kind, body []byte, anyFrom, anyLen int) {
@@ -152,7 +154,7 @@ func converse(t *testing.T, nc net.Conn) []byte {
 		b = append(b, 1, byte(kind))
 		b = binary.BigEndian.AppendUint32(b, 10_000_000)
 		say(what, append(b, body...))
-		hear(4, 0, 4, anyFrom, anyLen)
+		hear(4, 0, 4, func(i int) bool { return i >= anyFrom && i < anyFrom+anyLen })
 	}
 	const versionAt, versionLen = 4 + 6 + 2, 9
 	const name, key = "conversation", "k"
@@ -183,12 +185,39 @@ func converse(t *testing.T, nc net.Conn) []byte {
 	return text.Bytes()
 }
 
+// Who speaks 1.1 is told the version of what it has written, and of nothing else more.
+func TestWrittenNamesItsVersion(t *testing.T) {
+	n := startNodes(t, 1, nil)[0]
+	for minor := range uint8(3) {
+		set := wire.Config{Protocol: wire.Version{Major: spoken.Major, Minor: minor}, Hello: binary.BigEndian.AppendUint64(nil, 7)}
+		c, err := wire.Dial(t.Context(), n.PeerAddr(), set, func(*wire.Conn, wire.Request) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for _, kind := range []wire.Kind{kindSet, kindDelete, kindGet} {
+			body := append(appendString(appendString(appendDuration(nil, 0), "c"), "k"), "v"...)
+			if kind == kindGet {
+				body = appendGet(nil, "c", "k", 0, false)
+			}
+			b, err := c.Call(t.Context(), kind, body, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var a protocol.Answer
+			if _, err := decodeAnswer(b, &a); err != nil || (a.Version > 0) != (minor > 0 && kind != kindGet) {
+				t.Errorf("minor version %d, kind %d: %+v, %v", minor, kind, a, err)
+			}
+		}
+	}
+}
+
 // A node of another major version is refused with both versions, and no harm.
 func TestOtherMajorVersion(t *testing.T) {
 	n := startNodes(t, 1, nil)[0]
 	set := wire.Config{Protocol: wire.Version{Major: spoken.Major + 1}, Hello: binary.BigEndian.AppendUint64(nil, 7)}
 	_, err := wire.Dial(t.Context(), n.PeerAddr(), set, func(*wire.Conn, wire.Request) {})
-	if err == nil || !strings.Contains(err.Error(), "1.0") || !strings.Contains(err.Error(), "2.0") {
+	if err == nil || !strings.Contains(err.Error(), "1.1") || !strings.Contains(err.Error(), "2.0") {
 		t.Errorf("error %v", err)
 	}
 }

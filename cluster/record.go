@@ -14,7 +14,11 @@ import (
 
 // spoken is the version of what nodes say to each other. Those of another major
 // version do not become members of one cluster.
-var spoken = wire.Version{Major: 1}
+var spoken = wire.Version{Major: 1, Minor: minorVersions}
+
+// minorVersions is the first minor version in which answers to writes name the version
+// that was written.
+const minorVersions = 1
 
 // state is how far a member has come in its life. It only ever grows.
 type state uint8

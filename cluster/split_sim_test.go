@@ -315,8 +315,15 @@ func TestSimSplitInTheSameMoment(t *testing.T) {
 }
 
 // A Delete on one side of a split is newer than what a member of that side had read
-// before, though the clock of who had written it was ahead.
-func TestSimSplitDeletesWhatWasRead(t *testing.T) {
+// before, or set through the other side, though the clock of who had written it was
+// ahead.
+func TestSimSplitDeletesWhatWasKnown(t *testing.T) {
+	for _, read := range []bool{true, false} {
+		t.Run(fmt.Sprintf("read=%v", read), func(t *testing.T) { deletesWhatWasKnown(t, read) })
+	}
+}
+
+func deletesWhatWasKnown(t *testing.T, read bool) {
 	simulate(t, 2, sim.LAN(), func(s *simulation) {
 		s.change, s.near = backups(0), -1
 		nodes, ctx := s.cluster(4), context.Background()
@@ -325,8 +332,15 @@ func TestSimSplitDeletesWhatWasRead(t *testing.T) {
 		one.host.SetClock(10*time.Minute, 0)
 		keys := s.ownedBy(one, "c", 20)
 		for i, key := range keys {
-			if err := one.c.Set(ctx, key, []byte("old")); err != nil {
+			setter := others[i%3]
+			if read {
+				setter = one
+			}
+			if err := setter.c.Set(ctx, key, []byte("old")); err != nil {
 				t.Fatal(err)
+			}
+			if !read {
+				continue
 			}
 			if _, err := others[i%3].c.Get(ctx, key); err != nil {
 				t.Fatal(err)

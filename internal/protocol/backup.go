@@ -212,7 +212,7 @@ func (s *Slot) keeps(h *handed) bool {
 func (s *Slot) answerHanded(out *Out) {
 	for i := range s.handed {
 		h := &s.handed[i]
-		a := Answer{Call: h.call, Status: Written}
+		a := Answer{Call: h.call, Status: Written, Version: h.version}
 		if s.active && !s.keeps(h) || !s.active && !h.given && !s.sh.off.given {
 			a.Status = Unavailable
 		}

@@ -55,7 +55,7 @@ type Answer struct {
 	Lease       bool // the asker may keep the value as long as it asked for
 	Loaded      bool // the value comes from the loader
 	Value       []byte
-	Version     uint64
+	Version     uint64        // of the value, or of what was written
 	Count       uint64        // generation of the value
 	Left        time.Duration // of its time to live; 0: for ever
 	Generation  Generation    // of its cache, at the owner

@@ -239,7 +239,7 @@ func (s *Slot) finish(ref cache.Ref, k *key, w *write, now time.Duration, out *O
 	}
 	stored := s.sh.off.replFirst && w.number != 0 || s.keep(w)
 	if !w.answer {
-		out.answer(Answer{Call: w.call.Call, Status: Written})
+		out.answer(Answer{Call: w.call.Call, Status: Written, Version: w.entry.Version})
 	}
 	if stored {
 		s.stage(ref, now, out)
