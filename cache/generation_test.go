@@ -68,6 +68,30 @@ func TestClearedWhileOneIsMissed(t *testing.T) {
 	}
 }
 
+// What takes the place of such a tombstone, and ends, leaves its version in the floor:
+// it had no longer life, but the tombstone would have left its own.
+func TestTombstoneIsOverwrittenWhileOneIsMissed(t *testing.T) {
+	for _, promoted := range []bool{false, true} {
+		s, clock := open(t, Config{})
+		s.Remember(true)
+		put(t, s, inSlot(3, 0), Entry{Version: 20, Value: []byte("here")})
+		s.RaiseGeneration(0, 1)
+		e := Entry{Version: 30, Generation: 1, Value: []byte("new"), Expires: clock.at + 2*missedFor}
+		if promoted {
+			s.Peek(inSlot(3, 0), Owned)
+			e.Kind = Staged
+		}
+		put(t, s, inSlot(3, 0), e)
+		if promoted {
+			s.Promote(3)
+		}
+		clock.at += 2 * missedFor
+		if s.AppendSlot(nil, 3, AllKinds) != nil || s.Floor(3) != 30 {
+			t.Errorf("promoted %v: it has ended, and the floor is %d", promoted, s.Floor(3))
+		}
+	}
+}
+
 // What does not fit as a tombstone leaves its version in the floor.
 func TestMissedClearsEvicted(t *testing.T) {
 	s, _ := open(t, Config{Budget: 4 * costOf(MaxKey, 300), MaxValue: 300})

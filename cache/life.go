@@ -63,12 +63,19 @@ func (s *shard) bury(r *record, e end, t *moment) *record {
 		return nil
 	}
 	k.expirations++
-	if r.kind() == Owned && (r.bits&bitShort != 0 || r.deletion() && s.store.remember.Load()) {
+	if r.kind() == Owned && r.bits&bitShort != 0 || s.remembered(r) {
 		sl := s.slot(r.hash)
 		sl.floor = max(sl.floor, r.version)
 	}
 	s.remove(r)
 	return nil
+}
+
+// remembered tells whether a record is a deletion that leaves its version in the floor
+// as it ends. What takes its place has to do so too (Entry.Short): when both are over
+// there may still be somebody with something older.
+func (s *shard) remembered(r *record) bool {
+	return r.kind() == Owned && r.deletion() && s.store.remember.Load()
 }
 
 // missed tells whether a record that is cleared may be newer than what somebody else

@@ -99,9 +99,14 @@ func (m *model) missed(x *modelEntry) bool {
 	return x.e.Kind == Owned && (m.remember || x.e.Generation >= m.told[x.ref.Cache])
 }
 
-// forget notes that a deletion is over, if somebody may not have heard of it.
+// remembered tells whether e is a deletion of which somebody may not have heard.
+func (m *model) remembered(e *Entry) bool {
+	return m.remember && e.Kind == Owned && e.Tombstone && !e.Negative
+}
+
+// forget notes that an entry is over.
 func (m *model) forget(ref Ref, e *Entry) {
-	if slot := int(ref.Hash % Slots); m.remember && e.Kind == Owned && e.Tombstone && !e.Negative {
+	if slot := int(ref.Hash % Slots); m.remembered(e) || e.Kind == Owned && e.Short {
 		m.floors[slot] = max(m.floors[slot], e.Version)
 	}
 }
@@ -198,6 +203,9 @@ func (m *model) put(ref Ref, e Entry) (Result, bool) {
 	}
 	if old != nil && old.e.Version >= e.Version {
 		return Older, true
+	}
+	if old != nil && m.remembered(&old.e) {
+		e.Short = true
 	}
 	x := &modelEntry{ref: ref, e: e, record: newRecord(&ref, &e)}
 	switch end := m.ended(ref, &e); {
@@ -298,6 +306,7 @@ func (m *model) promote(slot int, order []Item) {
 				m.remove(x)
 				continue
 			}
+			x.e.Short = x.e.Short || m.remembered(&own.e)
 			m.remove(own)
 		}
 		m.remove(x)
@@ -308,8 +317,8 @@ func (m *model) promote(slot int, order []Item) {
 
 // itemLine writes an item with all that it is.
 func itemLine(ref Ref, e *Entry) string {
-	return fmt.Sprintf("%x/%d/%s %s v%d g%d %v%v %d bytes until %d, %d", ref.Hash, ref.Cache, ref.Key,
-		e.Kind, e.Version, e.Generation, e.Tombstone, e.Negative, len(e.Value), e.Expires, e.LeaseEnd)
+	return fmt.Sprintf("%x/%d/%s %s v%d g%d %v%v%v %d bytes until %d, %d", ref.Hash, ref.Cache, ref.Key,
+		e.Kind, e.Version, e.Generation, e.Tombstone, e.Negative, e.Short, len(e.Value), e.Expires, e.LeaseEnd)
 }
 
 // TestModel does the same things at random to a store and to a model, and
@@ -394,6 +403,7 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 			if e.Tombstone || often(3) {
 				e.Expires = m.now + time.Duration(rnd.IntN(300))
 			}
+			e.Short = often(8)
 			e.LeaseEnd = m.now + time.Duration(rnd.IntN(300))
 			if x := m.find(ref, Near); x != nil && kind == Near && often(2) { // lent again
 				end := e.LeaseEnd

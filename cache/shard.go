@@ -68,6 +68,9 @@ func (s *shard) put(ref Ref, e *Entry) (Result, error) {
 	if r != nil && r.version >= e.Version {
 		return Older, nil
 	}
+	if r != nil && s.remembered(r) {
+		e.Short = true
+	}
 	switch s.endOf(ref.Cache, e.Generation, e.Tombstone && !e.Negative, untilOf(e.Kind, e.Expires, e.LeaseEnd), &t) {
 	case cleared:
 		return Older, nil

@@ -135,15 +135,19 @@ func (s *Store) Promote(slot int) {
 	sh.settle(slot, sl, &t)
 	sh.each(slot, Staged, func(r *record) {
 		ref := r.ref()
+		short := uint8(0)
 		if own := sh.find(Owned, &ref); own != nil {
 			if own.version >= r.version {
 				sh.remove(r)
 				return
 			}
+			if sh.remembered(own) {
+				short = bitShort
+			}
 			sh.remove(own)
 		}
 		sh.remove(r)
-		r.bits = r.bits&^kindBits | uint8(Owned) // no reader has seen it yet
+		r.bits = r.bits&^kindBits | uint8(Owned) | short // no reader has seen it yet
 		sh.enter(r, &t)
 	})
 }

@@ -13,6 +13,7 @@ type departed struct {
 	said    bool // it has said so itself
 	refused bool // nobody listens at its address, see gone.go
 	named   bool // gossip takes it for a member still
+	again   bool // a process of its name runs at its address
 	proving bool // it is being looked for, see gone.go
 	at      time.Duration
 	drops
@@ -43,7 +44,7 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	}
 	delete(r.others, id)
 	delete(r.kin, id)
-	g.record, g.drops = o.record, o.drops
+	g.record, g.drops, g.again = o.record, o.drops, r.replaced(&o.record)
 	if o.inTable() && !g.inOrder {
 		g.mine++
 	}
@@ -56,12 +57,6 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	r.miss(r.node.clock.now())
 	r.node.events.departed(&o.record, g.inOrder)
 	return true
-}
-
-// missed tells whether the member may be back some day, without having heard of what
-// was deleted and cleared meanwhile.
-func (g *departed) missed(now time.Duration) bool {
-	return !g.inOrder && g.State >= active && now < g.at+missedFor
 }
 
 // remember notes that a member is gone. Where there are too many the oldest is
@@ -79,18 +74,6 @@ func (r *roster) remember(gone departed) {
 	}
 	gone.at = r.node.clock.now()
 	r.gone[gone.ID] = gone
-}
-
-// miss lets the store remember while anybody is missed. That begins before the table
-// is another: a Clear that does not wait for the member any longer is one of those.
-func (r *roster) miss(now time.Duration) {
-	for _, g := range r.gone {
-		if g.missed(now) {
-			r.forgetAt = now + missedAfter
-			break
-		}
-	}
-	r.node.store.Remember(now < r.forgetAt)
 }
 
 // Failed and left members, as gossip tells it.

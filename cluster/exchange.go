@@ -9,7 +9,7 @@ import (
 )
 
 // Two nodes whose tables differ tell each other all they know of the members
-// and of the caches' generations.
+// (missing.go: those who are away, too) and of the caches' generations.
 
 const (
 	maxRecords = 4096
@@ -25,7 +25,8 @@ func (n *Node) whole() []byte {
 	for i := range list {
 		b = list[i].append(b)
 	}
-	return n.caches.appendGenerations(b, n.caches.Append(nil))
+	b = n.caches.appendGenerations(b, n.caches.Append(nil))
+	return n.members.appendMissing(b)
 }
 
 // takeWhole takes in what another node knows, the first record its own.
@@ -40,6 +41,7 @@ func (n *Node) takeWhole(body []byte) error {
 		list[i] = d.record()
 	}
 	gens := n.caches.decodeGenerations(&d)
+	missing := d.missing(n.clock.now())
 	if err := d.err(); err != nil {
 		return err
 	}
@@ -50,6 +52,7 @@ func (n *Node) takeWhole(body []byte) error {
 		n.members.learn(fromItself, list[0])
 		n.members.learn(fromOthers, list[1:]...)
 	}
+	n.members.missToo(missing)
 	n.merged.Store(true)
 	return nil
 }

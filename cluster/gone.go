@@ -114,6 +114,7 @@ func (n *Node) suspect(l *link) {
 		}
 		if ctx.Err() == nil && n.members.link(l.id) == l {
 			n.log.Info("cluster: a member refuses connections: its process is gone", "member", l.name, "addr", l.addr)
+			n.members.missSoon()
 			n.void(l.id) // first: what it is lent when it is back is to stay
 			n.members.refuse(l.id)
 		}

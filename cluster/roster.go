@@ -35,7 +35,8 @@ type roster struct {
 	lost time.Duration
 
 	nextTick time.Duration
-	forgetAt time.Duration // when nobody is missed any longer
+	forgetAt time.Duration               // when nobody is missed any longer
+	missedBy map[protocol.Member]absence // those whom others miss
 }
 
 // other is another member.
@@ -60,13 +61,7 @@ const (
 	// and come back when its process or its network goes on.
 	remembered = 10 * time.Minute
 	maxGone    = 4096
-	// missedFor is how long a member may be away and find, when it comes back, that
-	// all deletions are known. Gossip looks for it as long.
-	missedFor = 24 * time.Hour
-	// missedAfter is how much longer they are remembered once it is back: until all
-	// has become one again.
-	missedAfter = time.Minute
-	rosterTick  = 100 * time.Millisecond
+	rosterTick = 100 * time.Millisecond
 )
 
 func newRoster(n *Node, self record) *roster {
@@ -76,6 +71,8 @@ func newRoster(n *Node, self record) *roster {
 		gone:   make(map[protocol.Member]departed),
 		kin:    make(map[protocol.Member]bool),
 		lost:   -1,
+
+		missedBy: make(map[protocol.Member]absence),
 	}
 	r.linked.Store(&map[protocol.Member]*link{})
 	v, _ := newView(self.ID, nil, nil, 0, &n.rings, nil)
@@ -127,6 +124,9 @@ func (r *roster) learnOne(src source, rec *record) bool {
 	if isNew {
 		o = &other{record: *rec, until: r.node.clock.now() + hearsay, dropped: wasGone && g.State >= active, drops: g.drops}
 		r.others[rec.ID] = o
+		if src != fromOthers {
+			r.back(rec)
+		}
 		r.node.events.joined(&o.record)
 		if o.State == joining {
 			r.node.ringAhead(o.Name, int(o.Backups), false)

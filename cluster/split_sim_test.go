@@ -272,14 +272,7 @@ func TestSimSplitInTheSameMoment(t *testing.T) {
 		s.settled()
 		one, other := []string{nodes[0].host.Name(), nodes[1].host.Name()}, []string{nodes[2].host.Name(), nodes[3].host.Name()}
 		s.net.Split(one, other, sim.BlackHole)
-		eventually(t, "there are two clusters", func() bool {
-			for _, n := range nodes {
-				if n.Stats().Members != 2 || n.Stats().SlotsActive != n.Stats().SlotsOwned {
-					return false
-				}
-			}
-			return true
-		})
+		s.apart(nodes[:2], nodes[2:])
 		var wg sync.WaitGroup
 		for i := range keys {
 			time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
@@ -381,14 +374,7 @@ func TestSimSplitClearRemovesNewer(t *testing.T) {
 		s.settled()
 		a, b := nodes[:2], nodes[2:]
 		s.net.Split(hostsOf(a), hostsOf(b), sim.BlackHole)
-		eventually(t, "there are two clusters", func() bool {
-			for _, n := range nodes {
-				if n.Stats().Members != 2 || n.Stats().SlotsActive != n.Stats().SlotsOwned {
-					return false
-				}
-			}
-			return true
-		})
+		s.apart(nodes[:2], nodes[2:])
 		must := func(err error) {
 			t.Helper()
 			if err != nil {
@@ -420,5 +406,112 @@ func TestSimSplitClearRemovesNewer(t *testing.T) {
 				}
 			}
 		}
+	})
+}
+
+// deletedApart deletes keys on one side of a split, b, and looks whether the other's
+// values come back when it is over. Then says which keys it has deleted.
+func deletedApart(t *testing.T, then func(s *simulation, a, b []*simNode) (keys []string)) {
+	t.Helper()
+	simulate(t, 3, sim.LAN(), func(s *simulation) {
+		s.change, s.near = backups(0), -1
+		nodes, ctx := s.cluster(4), context.Background()
+		s.settled()
+		for i := range 60 {
+			if err := nodes[i%4].c.Set(ctx, fmt.Sprint("k", i), []byte("old")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, b := nodes[:2], nodes[2:]
+		s.net.Split(hostsOf(a), hostsOf(b), sim.BlackHole)
+		s.apart(a, b)
+		keys := then(s, a, b)
+		s.net.Heal()
+		s.agreed()
+		for _, k := range keys {
+			if v, err := nodes[0].c.Get(ctx, k); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s is back: %q, %v", k, v, err)
+			}
+		}
+		if len(keys) == 0 {
+			t.Error("nothing was deleted")
+		}
+	})
+}
+
+// apart waits until each side serves all by itself.
+func (s *simulation) apart(sides ...[]*simNode) {
+	s.t.Helper()
+	eventually(s.t, "each side serves", func() bool {
+		for _, side := range sides {
+			for _, n := range side {
+				if n.Stats().Members != len(side) || n.Stats().SlotsActive != n.Stats().SlotsOwned {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// What was deleted and set again, with a time to live that is longer than deletions are
+// remembered, is still deleted when that is over.
+func TestSimSplitDeletedAndSetAgain(t *testing.T) {
+	for _, ttl := range []time.Duration{5 * time.Minute, 15 * time.Minute} {
+		for _, clear := range []bool{false, true} {
+			t.Run(fmt.Sprintf("ttl=%v/clear=%v", ttl, clear), func(t *testing.T) {
+				deletedApart(t, func(_ *simulation, a, b []*simNode) (keys []string) {
+					ctx := context.Background()
+					for i := range 60 {
+						keys = append(keys, fmt.Sprint("k", i))
+					}
+					all := func(f func(i int, key string) error) {
+						for i, key := range keys {
+							if err := f(i%2, key); err != nil {
+								t.Fatal(err)
+							}
+						}
+					}
+					if clear { // less often than the other side, which sets all again
+						all(func(i int, _ string) error { return a[i].c.Clear(ctx) })
+						all(func(i int, key string) error { return a[i].c.Set(ctx, key, []byte("old")) })
+						time.Sleep(time.Second)
+						all(func(i int, key string) error { return b[i].c.Set(ctx, key, []byte("newer")) })
+						if err := b[0].c.Clear(ctx); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						all(func(i int, key string) error { return b[i].c.Delete(ctx, key) })
+					}
+					all(func(i int, key string) error { return b[i].c.SetTTL(ctx, key, []byte("new"), ttl) })
+					time.Sleep(16 * time.Minute)
+					return keys
+				})
+			})
+		}
+	}
+}
+
+// Who joins one side of a split, or is started anew there, remembers what is deleted
+// for the other's sake.
+func TestSimSplitJoinerRemembers(t *testing.T) {
+	deletedApart(t, func(s *simulation, a, b []*simNode) (keys []string) {
+		h := s.host()
+		s.net.Split([]string{h.Name()}, hostsOf(a), sim.BlackHole)
+		d := s.startOn(h, "joiner", []string{b[0].GossipAddr()}, s.change)
+		s.use(d)
+		s.apart(append([]*simNode{d}, b...))
+		for i := range 60 {
+			k := fmt.Sprint("k", i)
+			if d.Where("c", k).Owner != "joiner" {
+				continue
+			}
+			if err := b[i%2].c.Delete(context.Background(), k); err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, k)
+		}
+		time.Sleep(11 * time.Minute)
+		return keys
 	})
 }
