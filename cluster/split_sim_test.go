@@ -413,6 +413,9 @@ func TestSimSplitClearRemovesNewer(t *testing.T) {
 // values come back when it is over. Then says which keys it has deleted.
 func deletedApart(t *testing.T, then func(s *simulation, a, b []*simNode) (keys []string)) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes a minute with the race detector; make test runs it without")
+	}
 	simulate(t, 3, sim.LAN(), func(s *simulation) {
 		s.change, s.near = backups(0), -1
 		nodes, ctx := s.cluster(4), context.Background()

@@ -11,7 +11,7 @@ import (
 // deletes measures a delete that every node has confirmed, over three and seven
 // nodes, beside a bare round trip: the floor's get. One node makes the calls and
 // has processor 0; the others share processor 1. Sets on the same nodes are
-// measured beside it.
+// measured beside it, and the floor's answers of all others at once.
 func deletes(ctx context.Context, r *Run) error {
 	l := layout{clients: 1, callers: 64, pin: true}
 	del := member.Work{Name: "delete", Kind: member.Delete, Keys: 20_000}
@@ -21,9 +21,11 @@ func deletes(ctx context.Context, r *Run) error {
 		backups = append(backups, 1)
 	}
 	l.servers = 1
-	field := present(r.enter(ctx, rival(product.Floor, false), l, "round trip",
-		member.Work{Name: "get", Kind: member.Get, Keys: product.FloorKeys}))
+	asking := member.Work{Name: "get", Kind: member.Get, Keys: product.FloorKeys}
+	field := present(r.enter(ctx, rival(product.Floor, false), l, "round trip", asking))
 	for _, nodes := range []int{3, 7} {
+		l.backups, l.servers = 0, nodes-1
+		field = append(field, present(r.enter(ctx, rival(product.Floor, false), l, fmt.Sprintf("%d at once", l.servers), asking))...)
 		for _, l.backups = range backups {
 			l.servers = nodes - 1
 			d := r.deployed(ctx, rival(product.Peercache, false), l)

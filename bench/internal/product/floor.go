@@ -24,7 +24,8 @@ import (
 
 // The floor is the least that moves the same bytes: one connection, frames of
 // length, number and body both ways, and writes that are combined. It knows no
-// context, deadline or reconnect, and its only value is a map's.
+// context, deadline or reconnect, and its only value is a map's. Of several servers it
+// asks all at once and waits for each, as who has to hear from all nodes must.
 const (
 	floorHead   = 8 // length of the body, number of the request
 	floorBuffer = 64 << 10
@@ -36,7 +37,20 @@ func openFloor(_ context.Context, p Place, others []json.RawMessage) (*Part, err
 	if p.Serve {
 		return serveFloor(p.TLS)
 	}
-	addr, err := decode[string](others[0])
+	var all floorClients
+	for _, other := range others {
+		c, err := dialFloor(other, p.TLS)
+		if err != nil {
+			all.close()
+			return nil, err
+		}
+		all = append(all, c)
+	}
+	return &Part{Get: all.get, Load: true, Close: all.close}, nil
+}
+
+func dialFloor(where json.RawMessage, secure bool) (*floorClient, error) {
+	addr, err := decode[string](where)
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +58,43 @@ func openFloor(_ context.Context, p Place, others []json.RawMessage) (*Part, err
 	if err != nil {
 		return nil, err
 	}
-	if p.TLS {
+	if secure {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13})
 	}
 	c := &floorClient{out: combiner{conn: conn}, waiting: make(map[uint32]chan []byte)}
-	go c.read() // ends with Close
-	return &Part{Get: c.get, Load: true, Close: func() { _ = conn.Close() }}, nil
+	go c.read() // ends with close
+	return c, nil
+}
+
+// floorClients are the connections of a client.
+type floorClients []*floorClient
+
+func (cs floorClients) close() {
+	for _, c := range cs {
+		_ = c.out.conn.Close()
+	}
+}
+
+func (cs floorClients) get(_ context.Context, key string) (v []byte, err error) {
+	if len(cs) == 1 {
+		ch, err := cs[0].ask(key)
+		if err != nil {
+			return nil, err
+		}
+		return cs[0].wait(ch)
+	}
+	asked := make([]chan []byte, len(cs))
+	for i, c := range cs {
+		if asked[i], err = c.ask(key); err != nil {
+			return nil, err
+		}
+	}
+	for i, c := range cs {
+		if v, err = c.wait(asked[i]); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
 }
 
 // combiner is a connection whose writers put their frames into one buffer. The
@@ -105,7 +150,7 @@ type floorClient struct {
 	chans sync.Pool
 }
 
-func (c *floorClient) get(_ context.Context, key string) ([]byte, error) {
+func (c *floorClient) ask(key string) (chan []byte, error) {
 	ch, _ := c.chans.Get().(chan []byte)
 	if ch == nil {
 		ch = make(chan []byte, 1)
@@ -123,6 +168,10 @@ func (c *floorClient) get(_ context.Context, key string) ([]byte, error) {
 	if err := c.out.send(number, body[:copy(body[:], key)]); err != nil {
 		return nil, err
 	}
+	return ch, nil
+}
+
+func (c *floorClient) wait(ch chan []byte) ([]byte, error) {
 	v, ok := <-ch
 	if !ok {
 		return nil, io.ErrUnexpectedEOF
