@@ -231,6 +231,9 @@ func (r *roster) refuse(id protocol.Member) {
 	}
 	rec := o.record
 	changed := r.drop(id, departed{refused: true, named: o.gossiped})
+	if changed && r.node.cfg.Fence == 0 {
+		r.voided = id // writes that have begun since void may wait for it
+	}
 	if g := r.gone[id]; g.named {
 		r.prove(&g, &rec, true)
 	}

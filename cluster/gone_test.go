@@ -7,7 +7,10 @@ import (
 	"net"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/peercache/peercache/internal/sim"
 )
 
 // A node whose process ends (Close looks the same: its port refuses) is out of
@@ -117,4 +120,30 @@ func TestConfirmedVersions(t *testing.T) {
 			t.Errorf("leaving itself: %v; %d is confirmed after that, %v", leaves, got, ok)
 		}
 	}
+}
+
+// A Delete that begins when a process is known to be gone, and before the table without
+// it is there, does not wait for it.
+func TestSimDeleteWhileOneIsTakenOut(t *testing.T) {
+	simulate(t, 6, sim.LAN(), func(s *simulation) {
+		s.change = backups(0)
+		nodes := s.cluster(3)
+		s.settled()
+		one, victim := nodes[0], nodes[2]
+		key := s.ownedBy(one, "c", 1)[0]
+		if err := one.c.Set(context.Background(), key, []byte("v")); err != nil {
+			t.Fatal(err)
+		}
+		victim.proc.Freeze()
+		one.void(victim.id)
+		done := make(chan error)
+		go func() { done <- one.c.Delete(context.Background(), key) }() // ends with the Delete
+		synctest.Wait()
+		began := time.Now()
+		one.members.refuse(victim.id)
+		if err := <-done; err != nil || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("it took %v: %v", time.Since(began), err)
+		}
+		victim.proc.Thaw()
+	})
 }

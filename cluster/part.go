@@ -184,8 +184,9 @@ func (n *Node) partOf(m *protocol.Message) *part {
 
 // switchSlots gives all slots a new table. The roster's lock is held, so that
 // tables come in one order everywhere. What follows for other members is queued
-// for them at once; the rest is to be acted on after the lock is released.
-func (n *Node) switchSlots(t *protocol.Table, stranger bool) []*step {
+// for them at once; the rest is to be acted on after the lock is released. Gone is a
+// member whose process is, and that is not in the table; 0: nobody.
+func (n *Node) switchSlots(t *protocol.Table, stranger bool, gone protocol.Member) []*step {
 	now := n.clock.now()
 	var steps []*step
 	st := n.steps.Get().(*step)
@@ -193,6 +194,9 @@ func (n *Node) switchSlots(t *protocol.Table, stranger bool) []*step {
 		p := &n.parts[i]
 		p.mu.Lock()
 		for j := range p.slots {
+			if gone != 0 {
+				p.slots[j].Gone(gone, now, &st.out)
+			}
 			p.slots[j].Switch(t, stranger, now, &st.out)
 			p.after(i + j*partCount)
 		}

@@ -37,6 +37,7 @@ type roster struct {
 	nextTick time.Duration
 	forgetAt time.Duration               // when nobody is missed any longer
 	missedBy map[protocol.Member]absence // those whom others miss
+	voided   protocol.Member             // whose leases end with the table that is about to be made, see refuse
 }
 
 // other is another member.

@@ -45,7 +45,8 @@ func (r *roster) remake(stranger bool) []*step {
 		}
 	}
 	slices.SortFunc(joiners, func(a, b record) int { return cmp.Compare(a.ID, b.ID) })
-	old := r.view.Load()
+	old, gone := r.view.Load(), r.voided
+	r.voided = 0
 	v, near := newView(r.self.ID, members, joiners, r.near, &r.node.rings, r.link)
 	if !stranger && v.table.Digest == old.table.Digest && slices.Equal(v.table.Reach, old.table.Reach) {
 		return nil
@@ -60,7 +61,7 @@ func (r *roster) remake(stranger bool) []*step {
 	r.view.Store(v)
 	r.node.standing.seats(v.table.Members, r.self.ID)
 	r.node.handing.Add(int64(lostTo(old, v, r.self.ID)))
-	steps := r.node.switchSlots(v.table, stranger)
+	steps := r.node.switchSlots(v.table, stranger, gone)
 	if stranger { // what was revoked meanwhile did not reach this node
 		r.node.dropNear()
 	}
