@@ -240,6 +240,10 @@ const (
 // goodbye lets a node leave in order.
 func (s *storm) goodbye(a *life) {
 	begun := s.log.now()
+	table := a.members.view.Load().table.Members
+	// It hands over to those that it knows: who lives beside them may have just been
+	// started, and be cut off from it.
+	alone := !slices.ContainsFunc(s.living(), func(b *life) bool { return b != a && slices.Contains(table, b.id) })
 	ctx, cancel := context.WithTimeout(context.Background(), leaveWithin)
 	defer cancel()
 	err := a.Leave(ctx)
@@ -254,8 +258,8 @@ func (s *storm) goodbye(a *life) {
 	if err != nil {
 		s.say("%s left after %v: %v", a.Name(), now-begun, err)
 	}
-	if err != nil || s.torn.during(span{begun, now + 1}) || len(s.living()) == 0 {
-		s.kept.lossy(now) // it handed over to those that it knew, if to anybody
+	if err != nil || s.torn.during(span{begun, now + 1}) || len(s.living()) == 0 || alone {
+		s.kept.lossy(now)
 	}
 	s.ending.Go(func() { _ = a.Close() }) // Leave may have been given up
 }
