@@ -27,6 +27,7 @@ func Example() {
 	}
 
 	store.RaiseGeneration(users, 1) // clears the cache
+	store.Forget(users, 1)          // there is nobody else who has to
 	_, ok := store.Get(cache.Owned, ref.Hash, users, key)
 	fmt.Println(ok)
 	// Output:

@@ -10,9 +10,9 @@ const (
 // generations has the generation of each cache. It needs no lock.
 type generations struct {
 	now counts
-	// told is as far as this node took part in the clears: a generation between
-	// that and now has come from clears that were made without it.
-	told counts
+	// forgotten is as far as all have cleared: a generation between that and now has
+	// come from clears of which others may not have heard.
+	forgotten counts
 	// raises changes after a generation has.
 	raises atomic.Uint64
 }
@@ -55,19 +55,25 @@ func (g *generations) of(cacheNumber uint32) uint64 { return g.now.of(cacheNumbe
 // below count, but for tombstones of deletions. Once it has returned no call gives
 // one of them out. It never lowers a generation, and is cheap: the memory is freed
 // later. A number that is not below MaxCaches has no entries, and nothing happens.
+//
+// What is owned here and dead by that may be newer than what others have who have not
+// cleared, or have written since: where it is come upon it becomes a tombstone of its
+// version, until Forget says that there is nobody like that.
 func (s *Store) RaiseGeneration(cacheNumber uint32, count uint64) {
-	if cacheNumber < MaxCaches {
-		s.generations.told.raise(cacheNumber, count)
-		s.MissedClears(cacheNumber, count)
-	}
-}
-
-// MissedClears is RaiseGeneration where others have cleared the cache without this
-// node, and may have written to it since. What is owned here and dead by that may be
-// newer than what they have, and overwrites it: it becomes a tombstone of its
-// version.
-func (s *Store) MissedClears(cacheNumber uint32, count uint64) {
 	if cacheNumber < MaxCaches && s.generations.now.raise(cacheNumber, count) {
 		s.generations.raises.Add(1)
 	}
+}
+
+// Forget says that all members have cleared a cache as often as count says, which is
+// not above its generation: what is dead by that need not be remembered. It returns
+// false, and nothing has happened, while somebody is missed who has not (Remember).
+func (s *Store) Forget(cacheNumber uint32, count uint64) bool {
+	if s.remember.Load() {
+		return false
+	}
+	if cacheNumber < MaxCaches {
+		s.generations.forgotten.raise(cacheNumber, min(count, s.generations.of(cacheNumber)))
+	}
+	return true
 }

@@ -2,9 +2,9 @@ package cache
 
 import "testing"
 
-// What others have cleared without this node, and may have written since, does not
-// win over what was newer here, whichever comes first: P3.
-func TestMissedClears(t *testing.T) {
+// What is older than what a clear has removed, and comes from one who has cleared more
+// often, or has not heard of it, does not take its place (P3), until all have cleared.
+func TestForget(t *testing.T) {
 	for _, told := range []bool{false, true} {
 		s, clock := open(t, Config{})
 		here, there := inSlot(3, 0), inSlot(3, 1)
@@ -13,10 +13,9 @@ func TestMissedClears(t *testing.T) {
 		staged := there
 		put(t, s, staged, Entry{Kind: Staged, Version: 20})
 		before := s.Digest(3, OwnedOnly)
-		if told {
-			s.RaiseGeneration(0, 4)
-		} else {
-			s.MissedClears(0, 4)
+		s.RaiseGeneration(0, 4)
+		if told && !s.Forget(0, 4) {
+			t.Error("it is remembered where nobody is missed")
 		}
 		if _, ok := s.Get(Owned, here.Hash, 0, here.Key); ok {
 			t.Errorf("told %v: a hit", told)
@@ -52,6 +51,9 @@ func TestClearedWhileOneIsMissed(t *testing.T) {
 	put(t, s, inSlot(4, 0), Entry{Version: 20, Value: []byte("here")})
 	s.Remember(true)
 	s.RaiseGeneration(0, 1)
+	if s.Forget(0, 1) {
+		t.Error("it is forgotten")
+	}
 	if e, ok := s.Peek(inSlot(3, 0), Owned); !ok || !e.Tombstone || e.Negative || e.Version != 20 {
 		t.Errorf("what is left is %+v, %v", e, ok)
 	}
@@ -93,10 +95,10 @@ func TestTombstoneIsOverwrittenWhileOneIsMissed(t *testing.T) {
 }
 
 // What does not fit as a tombstone leaves its version in the floor.
-func TestMissedClearsEvicted(t *testing.T) {
+func TestClearedIsEvicted(t *testing.T) {
 	s, _ := open(t, Config{Budget: 4 * costOf(MaxKey, 300), MaxValue: 300})
 	put(t, s, inSlot(3, 0), Entry{Version: 20, Value: make([]byte, 300)})
-	s.MissedClears(0, 1)
+	s.RaiseGeneration(0, 1)
 	for i := range 200 {
 		put(t, s, inSlot(4, i), Entry{Version: uint64(100 + i), Generation: 1, Value: make([]byte, 300)})
 	}

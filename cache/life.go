@@ -79,10 +79,10 @@ func (s *shard) remembered(r *record) bool {
 }
 
 // missed tells whether a record that is cleared may be newer than what somebody else
-// has to whom it was not, and must not be overwritten by that: an owned one, where
-// others alone have cleared it, or somebody may come back who has not (Remember).
+// has to whom it was not, and must not be overwritten by that: an owned one, where not
+// all have cleared (Forget), or somebody may come back who has not (Remember).
 func (s *shard) missed(r *record) bool {
-	return r.kind() == Owned && (s.store.remember.Load() || r.generation >= s.store.generations.told.of(r.cache))
+	return r.kind() == Owned && (s.store.remember.Load() || r.generation >= s.store.generations.forgotten.of(r.cache))
 }
 
 // entomb puts a tombstone of its version into a record's place.

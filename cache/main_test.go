@@ -42,6 +42,12 @@ func put(t *testing.T, s *Store, ref Ref, e Entry) {
 	}
 }
 
+// clearIn is a clear that all members have made.
+func clearIn(s *Store, cacheNumber uint32, count uint64) {
+	s.RaiseGeneration(cacheNumber, count)
+	s.Forget(cacheNumber, count)
+}
+
 func has(s *Store, ref Ref, kind Kind) bool {
 	_, ok := s.Peek(ref, kind)
 	return ok

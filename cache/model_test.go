@@ -18,7 +18,7 @@ type model struct {
 	share       int64
 	now         time.Duration
 	generations map[uint32]uint64
-	told        map[uint32]uint64 // without the clears that were missed
+	forgotten   map[uint32]uint64 // the clears that all have made
 	floors      map[int]uint64
 	remember    bool
 	stats       [kindCount]KindStats
@@ -96,7 +96,7 @@ func (m *model) bury(x *modelEntry) bool {
 }
 
 func (m *model) missed(x *modelEntry) bool {
-	return x.e.Kind == Owned && (m.remember || x.e.Generation >= m.told[x.ref.Cache])
+	return x.e.Kind == Owned && (m.remember || x.e.Generation >= m.forgotten[x.ref.Cache])
 }
 
 // remembered tells whether e is a deletion of which somebody may not have heard.
@@ -357,7 +357,7 @@ type modelMode struct {
 // runModel returns how many owned entries were evicted.
 func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 	share, sameOf := mode.share, mode.sameOf
-	m := &model{share: share, now: 1000, generations: make(map[uint32]uint64), told: make(map[uint32]uint64), floors: make(map[int]uint64)}
+	m := &model{share: share, now: 1000, generations: make(map[uint32]uint64), forgotten: make(map[uint32]uint64), floors: make(map[int]uint64)}
 	// With one shard the store's clock is the model's.
 	s, _ := open(t, Config{Budget: share, MaxValue: 300, Clock: func() time.Duration { return m.now }})
 	s.Close() // the model has no sweeper
@@ -478,18 +478,21 @@ func runModel(t *testing.T, mode modelMode, seed uint64) uint64 {
 		case n < 85:
 			what = fmt.Sprint("raise ", ref.Cache)
 			m.generations[ref.Cache]++
-			if rnd.IntN(3) == 0 {
-				s.MissedClears(ref.Cache, m.generations[ref.Cache])
-				break
-			}
-			m.told[ref.Cache] = m.generations[ref.Cache]
 			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache])
 			s.RaiseGeneration(ref.Cache, m.generations[ref.Cache]-1) // does not lower it
 		case n < 86:
+			what = fmt.Sprint("forget ", ref.Cache)
+			if s.Forget(ref.Cache, m.generations[ref.Cache]+uint64(rnd.IntN(2))) != !m.remember {
+				t.Fatalf("step %d: it is forgotten: %v", step, m.remember)
+			}
+			if !m.remember {
+				m.forgotten[ref.Cache] = m.generations[ref.Cache]
+			}
+		case n < 87:
 			what = fmt.Sprint("raise floor ", slot)
 			s.RaiseFloor(slot, version)
 			m.floors[slot] = max(m.floors[slot], version)
-		case n < 87:
+		case n < 88:
 			m.remember = !m.remember
 			what = fmt.Sprint("remember ", m.remember)
 			s.Remember(m.remember)

@@ -44,7 +44,7 @@ func TestConcurrently(t *testing.T) {
 						s.SetDecoded(r, h.Version, h.Version)
 					}
 				case 6:
-					if e, ok := s.Peek(r, kind); ok && string(e.Value) != text(i, e.Version) {
+					if e, ok := s.Peek(r, kind); ok && !e.Tombstone && string(e.Value) != text(i, e.Version) {
 						t.Errorf("key %d: %+v", i, e)
 					}
 				case 7:
@@ -63,6 +63,7 @@ func TestConcurrently(t *testing.T) {
 					if e, ok := s.Peek(r, kind); ok && e.Generation < n*4 {
 						t.Errorf("key %d of generation %d is seen in %d", i, e.Generation, n*4)
 					}
+					s.Forget(r.Cache, n*4)
 					s.sweepSlot(slot)
 					s.Stats()
 				}

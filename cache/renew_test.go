@@ -62,7 +62,7 @@ func TestRenew(t *testing.T) {
 	put(other, Stored)
 	decoded(nil)
 	s.SetDecoded(ref, 6, "decoded")
-	s.RaiseGeneration(0, 1)
+	clearIn(s, 0, 1)
 	put(other, Older) // cleared
 	other.Generation = 1
 	put(other, Stored)

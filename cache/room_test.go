@@ -124,7 +124,7 @@ func TestErrFullChangesNothing(t *testing.T) {
 func TestWhatEndedIsNotEvicted(t *testing.T) {
 	for name, end := range map[string]func(*Store, *handClock){
 		"expired": func(_ *Store, c *handClock) { c.at = 2000 },
-		"cleared": func(s *Store, _ *handClock) { s.RaiseGeneration(0, 1) },
+		"cleared": func(s *Store, _ *handClock) { clearIn(s, 0, 1) },
 	} {
 		s, clock := room(t)
 		for i := range 8 {

@@ -130,7 +130,7 @@ func TestDigest(t *testing.T) {
 	same(true)
 	put(t, a, Ref{Hash: inSlot(3, 201).Hash, Cache: 9}, Entry{Version: 1})
 	same(false)
-	a.RaiseGeneration(9, 1)
+	clearIn(a, 9, 1)
 	same(true)
 	a.DropSlot(3, AllKinds)
 	if d := a.Digest(3, AllKinds); d != (Digest{}) {

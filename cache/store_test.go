@@ -91,7 +91,7 @@ func TestPut(t *testing.T) {
 			s, clock := open(t, Config{})
 			put(t, s, ref, c.first)
 			clock.at += c.pass
-			s.RaiseGeneration(ref.Cache, c.raise)
+			clearIn(s, ref.Cache, c.raise)
 			if got, err := s.Put(ref, c.then); got != c.want || err != nil {
 				t.Errorf("Put = %d, %v; want %d", got, err, c.want)
 			}
@@ -166,7 +166,7 @@ func TestGet(t *testing.T) {
 			}
 			put(t, s, ref, c.e)
 			clock.at += c.pass
-			s.RaiseGeneration(ref.Cache, c.gen)
+			clearIn(s, ref.Cache, c.gen)
 			for kind := range Kind(kindCount) {
 				hit, ok := s.Get(kind, ref.Hash, ref.Cache, ref.Key)
 				if want := c.hit && kind == c.e.Kind; ok != want {

@@ -41,7 +41,7 @@ func TestSweep(t *testing.T) {
 		entries(n - n/10)
 		time.Sleep(time.Minute)
 		entries(n - 3*n/10)
-		s.RaiseGeneration(1, 1)
+		clearIn(s, 1, 1)
 		entries(n - 3*n/10) // cheap: nothing is freed at once
 		time.Sleep(cycle)
 		entries(n * 3 / 10) // the even ones of cache 0 that never end
@@ -49,7 +49,7 @@ func TestSweep(t *testing.T) {
 		if st.Owned.Expirations != n/5 || st.Near.Expirations != n/10 || st.Owned.Cleared != n*4/10 || st.Tombstones != 0 || st.Owned.Evictions != 0 {
 			t.Errorf("%+v", st)
 		}
-		s.RaiseGeneration(0, 1)
+		clearIn(s, 0, 1)
 		time.Sleep(2 * cycle)
 		entries(0)
 		for i := range s.shards {

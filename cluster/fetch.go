@@ -102,7 +102,7 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) error {
 		piece := protocol.Piece{Last: d.byte() == 1}
 		next := d.uint64()
 		piece.Floor = d.uint64()
-		piece.Generations = n.caches.decodeGenerations(&d)
+		gens := n.caches.decodeGenerations(&d)
 		for range d.count(16) {
 			if ref, ok := staged[have{d.uint64(), d.uint64()}]; ok && first {
 				piece.Gone = append(piece.Gone, ref)
@@ -114,6 +114,9 @@ func (n *Node) fetchOnce(ctx context.Context, l *link, f protocol.Fetch) error {
 		}
 		if !piece.Last && next <= hash && !first {
 			return errShort
+		}
+		for _, g := range gens { // nodes of 1.0 leave nothing where a clear has removed something
+			n.caches.Merge(g.Cache, g.Generation)
 		}
 		st, p, s := n.begin(f.Slot)
 		ok := s.Fetched(f, &piece, n.clock.now(), &st.out)

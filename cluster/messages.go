@@ -75,7 +75,7 @@ func (r *registry) appendMessage(b []byte, m *protocol.Message) []byte {
 			b = binary.AppendUvarint(b, m.Version)
 			b = r.appendItems(b, m.Content)
 		}
-	case protocol.Clear, protocol.Cleared:
+	case protocol.Clear, protocol.Cleared, protocol.Forget:
 		b = binary.AppendUvarint(b, m.Nonce)
 		b = appendString(b, r.numbered(m.Ref.Cache).name)
 		b = appendGeneration(b, m.Generation)
@@ -144,7 +144,7 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 			m.Version = d.version()
 			m.Content = r.decodeItems(&d)
 		}
-	case protocol.Clear, protocol.Cleared:
+	case protocol.Clear, protocol.Cleared, protocol.Forget:
 		m.Nonce = d.uvarint()
 		if s, err := r.space(d.bytes()); err == nil {
 			m.Ref.Cache = s.number

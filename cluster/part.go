@@ -176,7 +176,7 @@ func (n *Node) handle(from protocol.Member, c *wire.Conn, list []protocol.Messag
 // partOf returns the part that a message is for; nil for one that is not about a
 // slot.
 func (n *Node) partOf(m *protocol.Message) *part {
-	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared {
+	if m.Kind == protocol.Clear || m.Kind == protocol.Cleared || m.Kind == protocol.Forget {
 		return nil
 	}
 	return &n.parts[m.Slot%partCount]

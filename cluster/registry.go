@@ -128,15 +128,12 @@ func (r *registry) Merge(number uint32, g protocol.Generation) protocol.Generati
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set(s, s.gen.Load().Merge(g), r.store.MissedClears)
+	return r.set(s, s.gen.Load().Merge(g))
 }
 
-// Clear implements protocol.Generations.
-func (r *registry) Clear(number uint32, g protocol.Generation) protocol.Generation {
-	s := r.numbered(number)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.set(s, s.gen.Load().Merge(g), r.store.RaiseGeneration)
+// Forget implements protocol.Generations.
+func (r *registry) Forget(number uint32, g protocol.Generation) bool {
+	return r.store.Forget(number, g.Count)
 }
 
 // Raise implements protocol.Generations.
@@ -144,14 +141,14 @@ func (r *registry) Raise(number uint32, above protocol.Generation) protocol.Gene
 	s := r.numbered(number)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.set(s, protocol.Generation{Count: max(s.gen.Load().Count, above.Count) + 1, Raiser: r.self}, r.store.RaiseGeneration)
+	return r.set(s, protocol.Generation{Count: max(s.gen.Load().Count, above.Count) + 1, Raiser: r.self})
 }
 
 // set is called with mu held. The store knows first, so that nothing of an
 // older generation is served once the new one can be seen.
-func (r *registry) set(s *space, g protocol.Generation, raise func(uint32, uint64)) protocol.Generation {
+func (r *registry) set(s *space, g protocol.Generation) protocol.Generation {
 	if old := *s.gen.Load(); g != old {
-		raise(s.number, g.Count)
+		r.store.RaiseGeneration(s.number, g.Count)
 		s.gen.Store(&g)
 		r.digest.Add(s.mark(g) - s.mark(old))
 	}

@@ -69,6 +69,9 @@ func (s *storm) away(k *strike) {
 		return
 	}
 	s.sleep(k.lasts)
+	if s.runsOn(st) != a {
+		return // it was killed while it left, and has been brought back
+	}
 	addr := ""
 	if k.moved {
 		s.stormMu.Lock()
@@ -79,6 +82,13 @@ func (s *storm) away(k *strike) {
 		st.host.Restart(addr)
 	}
 	s.launch(st)
+}
+
+// runsOn returns the last run of a node on its seat.
+func (s *storm) runsOn(st *seat) *life {
+	s.stormMu.Lock()
+	defer s.stormMu.Unlock()
+	return st.life
 }
 
 // slower makes all ways of a host so much slower.

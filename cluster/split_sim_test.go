@@ -518,3 +518,137 @@ func TestSimSplitJoinerRemembers(t *testing.T) {
 		return keys
 	})
 }
+
+// Nor does it where the one side has noticed the cut, and the other has not yet.
+func TestSimSplitClearedBeforeNoticed(t *testing.T) {
+	simulate(t, 3, sim.LAN(), func(s *simulation) {
+		s.change, s.near = func(c *Config) { c.Backups, c.RequestTimeout = -1, time.Minute }, -1
+		nodes, ctx := s.cluster(4), context.Background()
+		s.settled()
+		a, b := nodes[:2], nodes[2:]
+		const keys = 60
+		var theirs []string
+		for i := range keys {
+			key := fmt.Sprint("k", i)
+			if slot := a[0].Where("c", key); slot.Owner == b[0].Name() || slot.Owner == b[1].Name() {
+				theirs = append(theirs, key)
+			}
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		// A is refused, which it sees at once; then B hears nothing, which takes it seconds.
+		between := func(cut func(x, y string)) {
+			for _, x := range hostsOf(a) {
+				for _, y := range hostsOf(b) {
+					cut(x, y)
+				}
+			}
+		}
+		between(func(x, y string) { s.net.Cut(x, y, sim.Refuse) })
+		s.apart(a)
+		between(func(x, y string) { s.net.Cut(y, x, sim.BlackHole) })
+		must(a[0].c.Clear(ctx))
+		must(a[1].c.Clear(ctx))
+		for i, key := range theirs {
+			must(a[i%2].c.Set(ctx, key, []byte("older")))
+		}
+		time.Sleep(20 * time.Millisecond)
+		for i, key := range theirs {
+			must(b[i%2].c.Set(ctx, key, []byte("newer")))
+		}
+		var clearing sync.WaitGroup
+		clearing.Go(func() {
+			if err := b[0].c.Clear(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		time.Sleep(20 * time.Millisecond)
+		for _, key := range theirs {
+			for _, n := range b {
+				if v, err := n.c.Get(ctx, key); !errors.Is(err, ErrNotFound) {
+					t.Errorf("%s is not cleared: %q, %v", key, v, err)
+				}
+			}
+		}
+		for _, n := range b {
+			if m := n.Stats().Members; m != 4 {
+				t.Fatalf("%s has noticed the cut: it has %d members", n.Name(), m)
+			}
+		}
+		clearing.Wait()
+		s.apart(b)
+		s.net.Heal()
+		s.agreed()
+		for _, key := range theirs {
+			for _, n := range nodes {
+				if v, err := n.c.Get(ctx, key); !errors.Is(err, ErrNotFound) {
+					t.Errorf("%s at %s is %q, %v", key, n.Name(), v, err)
+				}
+			}
+		}
+	})
+}
+
+// Nor where the two have begun without each other, since the network did not let them:
+// each knows from Join that there may be others.
+func TestSimSplitFromTheStart(t *testing.T) {
+	for _, what := range []string{"cleared", "deleted"} {
+		t.Run(what, func(t *testing.T) {
+			simulate(t, 3, sim.LAN(), func(s *simulation) {
+				ctx := context.Background()
+				hosts := []*sim.Host{s.host(), s.host(), s.host()}
+				var join []string
+				for _, h := range hosts {
+					join = append(join, h.Addr()+simPort)
+				}
+				s.net.Split([]string{hosts[0].Name()}, []string{hosts[1].Name(), hosts[2].Name()}, sim.BlackHole)
+				var nodes []*simNode
+				for i, h := range hosts {
+					n := s.startOn(h, fmt.Sprint("n", i+1), join, backups(0))
+					s.use(n)
+					waitActive(t, n.Node)
+					nodes = append(nodes, n)
+				}
+				s.apart(nodes[:1], nodes[1:])
+				must := func(err error) {
+					t.Helper()
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				a, b := nodes[0], nodes[2] // who has joined remembers as well
+				must(a.c.Clear(ctx))
+				must(a.c.Clear(ctx))
+				const keys = 60
+				for i := range keys {
+					must(a.c.Set(ctx, fmt.Sprint("k", i), []byte("a")))
+				}
+				time.Sleep(time.Second)
+				for i := range keys {
+					must(b.c.Set(ctx, fmt.Sprint("k", i), []byte("b")))
+				}
+				if what == "cleared" {
+					must(b.c.Clear(ctx))
+				} else {
+					for i := range keys {
+						must(b.c.Delete(ctx, fmt.Sprint("k", i)))
+					}
+					time.Sleep(11 * time.Minute)
+				}
+				s.net.Heal()
+				s.agreed()
+				for i := range keys {
+					for _, n := range nodes {
+						if v, err := n.c.Get(ctx, fmt.Sprint("k", i)); !errors.Is(err, ErrNotFound) {
+							t.Errorf("k%d at %s is %q, %v", i, n.Name(), v, err)
+						}
+					}
+				}
+			})
+		})
+	}
+}

@@ -371,7 +371,7 @@ func (r *runner) deliver(w *world, p *packet) {
 		switch p.kind {
 		case aMessage:
 			m := *p.msg
-			if m.Kind == Clear || m.Kind == Cleared {
+			if m.Kind == Clear || m.Kind == Cleared || m.Kind == Forget {
 				n.clears.Handle(from, &m, now, &r.out)
 			} else {
 				n.slot.Handle(from, &m, now, &r.out)
@@ -386,7 +386,7 @@ func (r *runner) deliver(w *world, p *packet) {
 			n.slot.Staged(p.items, now)
 		case aFetch:
 			items := n.slot.Content(now)
-			reply := packet{from: x, to: p.from, kind: aFetched, nonce: p.nonce, all: p.all, items: items, floor: n.mem.floor, generation: n.gen.now}
+			reply := packet{from: x, to: p.from, kind: aFetched, nonce: p.nonce, all: p.all, items: items, floor: n.mem.floor}
 			for _, have := range p.items {
 				if p.all {
 					break
@@ -405,7 +405,6 @@ func (r *runner) deliver(w *world, p *packet) {
 			}
 			n.slot.Fetched(Fetch{From: from, Nonce: p.nonce, All: p.all}, &Piece{
 				Items: p.items, Gone: gone, Floor: p.floor, Last: true,
-				Generations: []CacheGeneration{{Cache: ref.Cache, Generation: p.generation}},
 			}, now, &r.out)
 		}
 	})

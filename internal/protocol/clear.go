@@ -17,6 +17,11 @@ import (
 // been written before the clear began is then dead everywhere. So of two
 // clears at the same time both end with the generation that their merge makes.
 //
+// Until then nobody forgets how new it was what the clear has removed: a member that
+// has not cleared, and is cut off, may have something older, clear more often, and
+// write that again (P3). The one who has cleared tells the others when all have, if
+// nobody was given up that had not, and nobody is missed.
+//
 // With the fence on, a member that is taken out of the table without its word may
 // still serve for a while. So there an answer counts only if its sender has this
 // node's table, all are asked again when that changes, and the clear is done when
@@ -42,6 +47,7 @@ type clearing struct {
 	deadline time.Duration
 	resend   repeat
 	after    time.Duration // when nobody serves any longer who was taken out; 0: nobody does
+	gaveUp   bool          // not all who were asked have confirmed
 }
 
 // NewClears returns a node's clears, with none under way.
@@ -96,13 +102,13 @@ func (c *Clears) send(x *clearing, m Member, out *Out) {
 	out.send(m, Message{Kind: Clear, Nonce: x.number, Ref: cache.Ref{Cache: x.cache}, Generation: x.gen})
 }
 
-// Handle takes a Clear or a Cleared from another member.
+// Handle takes a Clear, a Cleared or a Forget from another member.
 func (c *Clears) Handle(from Member, m *Message, now time.Duration, out *Out) {
 	switch m.Kind {
 	case Clear:
 		prior := c.sh.Generations.Of(m.Ref.Cache).Count
 		answer := Message{Kind: Cleared, Nonce: m.Nonce, Ref: m.Ref, Prior: prior}
-		answer.Generation = c.sh.Generations.Clear(m.Ref.Cache, m.Generation)
+		answer.Generation = c.sh.Generations.Merge(m.Ref.Cache, m.Generation)
 		if c.table != nil && !c.sh.off.clearAck {
 			answer.Members = c.table.Reach
 		}
@@ -112,6 +118,8 @@ func (c *Clears) Handle(from Member, m *Message, now time.Duration, out *Out) {
 		out.send(from, answer)
 	case Cleared:
 		c.onCleared(from, m, now, out)
+	case Forget:
+		c.sh.Generations.Forget(m.Ref.Cache, m.Generation)
 	}
 }
 
@@ -134,7 +142,7 @@ func (c *Clears) onCleared(from Member, m *Message, now time.Duration, out *Out)
 		gen = c.sh.Generations.Raise(x.cache, Generation{Count: x.prior})
 	}
 	if gen != x.gen {
-		x.gen = c.sh.Generations.Clear(x.cache, gen)
+		x.gen = c.sh.Generations.Merge(x.cache, gen)
 		x.wait = append(x.wait[:0], x.asked...)
 		if c.confirms(m, x) {
 			x.wait = without(x.wait, from)
@@ -164,6 +172,12 @@ func (c *Clears) finish(x *clearing, out *Out) {
 	}
 	delete(c.open, x.number)
 	out.answer(Answer{Call: x.call, Status: Written})
+	if x.gaveUp || !c.sh.Generations.Forget(x.cache, x.gen) {
+		return
+	}
+	for _, m := range x.asked {
+		out.send(m, Message{Kind: Forget, Ref: cache.Ref{Cache: x.cache}, Generation: x.gen})
+	}
 }
 
 // Switch gives the clears a new table. Who is in it no longer is not waited
@@ -191,7 +205,7 @@ func (c *Clears) again(old *Table, out *Out) {
 	for _, x := range c.open {
 		for _, m := range old.Reach {
 			if !contains(c.table.Reach, m) {
-				x.asked, x.first = without(x.asked, m), without(x.first, m)
+				x.asked, x.first, x.gaveUp = without(x.asked, m), without(x.first, m), true
 			}
 		}
 		c.ask(x, c.table.Reach)
@@ -228,6 +242,7 @@ func (c *Clears) giveUp(x *clearing, now time.Duration, out *Out) {
 
 // drop ends asking a member.
 func (x *clearing) drop(m Member) {
+	x.gaveUp = x.gaveUp || contains(x.wait, m)
 	x.wait = without(x.wait, m)
 	x.first = without(x.first, m)
 	x.asked = without(x.asked, m)

@@ -109,7 +109,7 @@ var known = map[string]string{
 	"asker":    "member msg",
 	"parked":   "get write",
 	"Clears":   "sh table next open",
-	"clearing": "call number cache gen prior asked gone first wait begun deadline resend after",
+	"clearing": "call number cache gen prior asked gone first wait begun deadline resend after gaveUp",
 	"Message":  "Kind Large Urgent Slot Nonce Digest Term Spends Taken Known Made Backed Prior Clears Have Floor Version Ref Generation Generations Members Content Wait",
 	"Spend":    "To Nonce First Backups",
 	"having":   "member have",

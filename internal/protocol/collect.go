@@ -74,11 +74,6 @@ func (s *Slot) Fetched(f Fetch, p *Piece, now time.Duration, out *Out) bool {
 	if !s.Wants(f) {
 		return false
 	}
-	for _, g := range p.Generations {
-		if !s.sh.off.pieceClears {
-			s.sh.Generations.Merge(g.Cache, g.Generation)
-		}
-	}
 	if s.fills(f) {
 		s.filling.Floor = max(s.filling.Floor, p.Floor)
 		s.dropStaged(p.Gone)

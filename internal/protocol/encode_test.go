@@ -319,6 +319,7 @@ func (e *encoder) clears(c *Clears) {
 		e.set(x.first)
 		e.set(x.wait)
 		e.bit(x.after > now)
+		e.bit(x.gaveUp)
 	}
 }
 

@@ -199,7 +199,6 @@ func (r *runner) packet(p packet) *packet {
 	e.num(p.nonce)
 	e.bit(p.all)
 	e.num(p.floor)
-	e.generation(p.generation)
 	p.hash, p.values = e.sum(), e.values
 	if p.kind == aWrite {
 		p.values |= 1 << p.w

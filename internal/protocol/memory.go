@@ -23,13 +23,14 @@ type Memory interface {
 type Generations interface {
 	// Of returns the generation of a cache.
 	Of(number uint32) Generation
-	// Merge merges g into it and returns the result. Where others have cleared the
-	// cache without this node, what that makes dead in Memory's owned entries stays
-	// as tombstones (cache.Store.MissedClears).
+	// Merge merges g into it and returns the result. What that makes dead in Memory's
+	// owned entries is remembered as tombstones, where it is come upon
+	// (cache.Store.RaiseGeneration).
 	Merge(number uint32, g Generation) Generation
-	// Clear is Merge for a clear that this node takes part in: what is dead by it is
-	// gone.
-	Clear(number uint32, g Generation) Generation
+	// Forget says that all members have that generation, or a higher one, and what is
+	// dead by it need not be remembered. It returns false, and has done nothing, where
+	// somebody is missed who may not have it.
+	Forget(number uint32, g Generation) bool
 	// Raise makes a generation that is above g and above the cache's own,
 	// raised by this node, and returns it.
 	Raise(number uint32, above Generation) Generation

@@ -15,9 +15,9 @@ var values = func() (v [8][]byte) {
 
 // memory is a Memory with room for one key, that behaves as cache.Store does.
 // It does not expire or evict by itself: the search does. What a clear has made
-// dead stays, counts for digests and is not given out, as long as the store's
-// sweeper has not come; sweeps makes that at once. What is dead by clears of others
-// alone becomes a tombstone, and all that is while somebody is missed.
+// dead stays and is not given out, until it is come upon: then what is owned becomes a
+// tombstone. Or all have cleared before that, and nobody is missed: then nothing is
+// left of it. Sweeps: what is not owned does not stay.
 type memory struct {
 	entries [3]cache.Entry // by kind
 	has     [3]bool
@@ -38,16 +38,31 @@ func (m *memory) dead(e *cache.Entry) bool {
 	return e.Generation < m.gens.now.Count && (!e.Tombstone || e.Negative)
 }
 
-func (m *memory) Peek(_ cache.Ref, kind cache.Kind) (cache.Entry, bool) {
-	if !m.live(kind) {
+// remembers tells whether something is owned, dead, and has not been come upon.
+func (m *memory) remembers() bool {
+	return m.has[cache.Owned] && m.dead(&m.entries[cache.Owned])
+}
+
+// bury ends what is come upon and dead.
+func (m *memory) bury(kind cache.Kind) {
+	e := &m.entries[kind]
+	switch {
+	case m.live(kind):
+	case m.has[kind] && kind == cache.Owned:
+		*e = cache.Entry{Kind: cache.Owned, Tombstone: true, Version: e.Version, Generation: m.gens.now.Count}
+	default:
 		m.Drop(ref, 1<<kind)
-		return cache.Entry{}, false
 	}
-	return m.entries[kind], true
+}
+
+func (m *memory) Peek(_ cache.Ref, kind cache.Kind) (cache.Entry, bool) {
+	m.bury(kind)
+	return m.entries[kind], m.has[kind]
 }
 
 func (m *memory) Put(_ cache.Ref, e cache.Entry) (cache.Result, error) {
-	if m.live(e.Kind) && m.entries[e.Kind].Version >= e.Version {
+	m.bury(e.Kind)
+	if m.has[e.Kind] && m.entries[e.Kind].Version >= e.Version {
 		return cache.Older, nil
 	}
 	m.Drop(ref, 1<<e.Kind)
@@ -73,6 +88,7 @@ func (m *memory) Drop(_ cache.Ref, kinds cache.Kinds) bool {
 }
 
 func (m *memory) AppendSlot(dst []cache.Item, _ int, kinds cache.Kinds) []cache.Item {
+	m.settle(kinds)
 	for k := range m.has {
 		if kinds>>k&1 == 1 && m.live(cache.Kind(k)) {
 			dst = append(dst, cache.Item{Ref: ref, Entry: m.entries[k]})
@@ -81,7 +97,15 @@ func (m *memory) AppendSlot(dst []cache.Item, _ int, kinds cache.Kinds) []cache.
 	return dst
 }
 
+// settle comes upon what is owned, if that is asked for.
+func (m *memory) settle(kinds cache.Kinds) {
+	if kinds&cache.OwnedOnly != 0 {
+		m.bury(cache.Owned)
+	}
+}
+
 func (m *memory) Digest(_ int, kinds cache.Kinds) cache.Digest {
+	m.settle(kinds)
 	d := cache.Digest{}
 	for k := range m.has {
 		if kinds>>k&1 == 1 && m.has[k] {
@@ -113,21 +137,11 @@ func (m *memory) Floor(int) uint64                  { return m.floor }
 func (m *memory) RaiseFloor(_ int, version uint64)  { m.floor = max(m.floor, version) }
 
 // miss says that somebody may come back who has not heard of clears.
-func (m *memory) miss() {
-	m.misses = true
-	m.entomb()
-}
-
-// entomb leaves the version of what is owned and dead.
-func (m *memory) entomb() {
-	if e := &m.entries[cache.Owned]; m.has[cache.Owned] && m.dead(e) {
-		*e = cache.Entry{Kind: cache.Owned, Tombstone: true, Version: e.Version, Generation: m.gens.now.Count}
-	}
-}
+func (m *memory) miss() { m.misses = true }
 
 // evict gives up what is owned, and the floor says so.
 func (m *memory) evict() {
-	if m.live(cache.Owned) {
+	if m.bury(cache.Owned); m.has[cache.Owned] {
 		m.RaiseFloor(0, m.entries[cache.Owned].Version)
 	}
 	m.Drop(ref, cache.OwnedOnly)
@@ -142,19 +156,33 @@ type generations struct {
 
 func (g *generations) Of(uint32) Generation { return g.now }
 
-func (g *generations) Merge(_ uint32, x Generation) Generation {
-	was := g.mem.live(cache.Owned)
-	g.now = g.now.Merge(x)
-	if was {
-		g.mem.entomb()
-	}
-	return g.set(g.now)
-}
-
-func (g *generations) Clear(_ uint32, x Generation) Generation { return g.set(g.now.Merge(x)) }
+func (g *generations) Merge(_ uint32, x Generation) Generation { return g.set(g.now.Merge(x)) }
 
 func (g *generations) Raise(_ uint32, above Generation) Generation {
 	return g.set(Generation{Count: max(g.now.Count, above.Count) + 1, Raiser: g.self})
+}
+
+func (g *generations) set(x Generation) Generation {
+	g.now = x
+	for _, kind := range []cache.Kind{cache.Near, cache.Staged} {
+		if g.mem.sweeps {
+			g.mem.bury(kind)
+		}
+	}
+	return x
+}
+
+func (g *generations) Forget(_ uint32, x Generation) bool {
+	if g.forgets(x) {
+		g.mem.Drop(ref, cache.OwnedOnly)
+	}
+	return !g.mem.misses
+}
+
+// forgets tells whether there is something to forget: what is owned, dead by that
+// clear, and has not been come upon. What is older does not come any more.
+func (g *generations) forgets(x Generation) bool {
+	return !g.mem.misses && g.mem.remembers() && g.mem.entries[cache.Owned].Generation < x.Count
 }
 
 func (g *generations) Digest() uint64 { return g.now.Count<<8 | uint64(g.now.Raiser) }
@@ -164,19 +192,6 @@ func (g *generations) Append(dst []CacheGeneration) []CacheGeneration {
 		dst = append(dst, CacheGeneration{Cache: ref.Cache, Generation: g.now})
 	}
 	return dst
-}
-
-func (g *generations) set(x Generation) Generation {
-	g.now = x
-	if g.mem.misses {
-		g.mem.entomb()
-	}
-	for k := range g.mem.has {
-		if g.mem.sweeps && !g.mem.live(cache.Kind(k)) {
-			g.mem.Drop(ref, 1<<k)
-		}
-	}
-	return x
 }
 
 // logical is a Clock that counts. Physical time adds nothing to it: wall

@@ -9,7 +9,7 @@ import (
 // Kind says what a Message is.
 type Kind uint8
 
-// The messages between the slots (and, for Clear and Cleared, the nodes) of
+// The messages between the slots (and, for Clear, Cleared and Forget, the nodes) of
 // two members. All are one-way, and all may be received twice.
 const (
 	// Take asks for a slot: Nonce, Digest, Clears, Taken, and Have, what the taker
@@ -54,9 +54,12 @@ const (
 	// Replicated answers it with its Nonce, Ref and Term; without Term it was
 	// refused.
 	Replicated
+	// Forget says that all members have Generation, or a higher one, of Ref.Cache: of
+	// what that clear has removed nothing need be remembered. It has no answer.
+	Forget
 )
 
-var kindNames = [...]string{"none", "take", "grant", "done", "held", "revoke", "revoked", "stage", "clear", "cleared", "sync", "synced", "replicate", "replicated"}
+var kindNames = [...]string{"none", "take", "grant", "done", "held", "revoke", "revoked", "stage", "clear", "cleared", "sync", "synced", "replicate", "replicated", "forget"}
 
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {

@@ -94,7 +94,7 @@ func (r *runner) packetName(p *packet) string {
 		if len(p.msg.Content) == 1 {
 			s += " with " + itemName(p.msg.Content)
 		}
-		if p.msg.Kind == Clear || p.msg.Kind == Cleared {
+		if p.msg.Kind == Clear || p.msg.Kind == Cleared || p.msg.Kind == Forget {
 			s += fmt.Sprintf(" generation %d/%d", p.msg.Generation.Count, p.msg.Generation.Raiser)
 		}
 		return s

@@ -203,8 +203,8 @@ func TestClearedBeforeTheFetch(t *testing.T) {
 		"C <- clear 1 from A generation 1/1",
 		"B <- grant 1 from A with 1 v1",
 		"C <- fetch for B",
-		"B <- fetched from C nothing",
-		"C <- sync 2 from B with tombstone v1",
+		"B <- fetched from C tombstone v3",
+		"C <- sync 2 from B with tombstone v3",
 		"B <- synced 2 from C",
 	)
 }

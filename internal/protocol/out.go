@@ -122,13 +122,11 @@ type Fetch struct {
 // the taker (or all of them, as the Fetch said), and, with the first piece, the keys
 // that are staged there and that the giver does not have.
 //
-// The floor and the generations are the giver's after it has looked: since its grant it
-// may have evicted something, or cleared a cache. The generations may be left out where
-// the taker has the same.
+// The floor is the giver's after it has looked: since its grant it may have evicted
+// something.
 type Piece struct {
-	Items       []Item
-	Gone        []cache.Ref
-	Floor       uint64
-	Generations []CacheGeneration
-	Last        bool
+	Items []Item
+	Gone  []cache.Ref
+	Floor uint64
+	Last  bool
 }

@@ -91,8 +91,8 @@ func (r *runner) hastens(w *world, p *packet) bool {
 	}
 	n, m, from := w.nodes[p.to], p.msg, member(p.from)
 	x := n.clears.open[m.Nonce]
-	if x == nil || n.sh.Fenced || !n.clears.confirms(m, x) || contains(x.first, from) && m.Prior > x.prior {
-		return false
+	if x == nil || n.sh.Fenced || !n.clears.confirms(m, x) || contains(x.first, from) && m.Prior > x.prior || n.mem.remembers() {
+		return false // if it is the last, the node may forget something
 	}
 	return !slices.ContainsFunc(m.Members, func(other Member) bool {
 		return other != n.sh.Self && !contains(x.asked, other) && !contains(x.gone, other)

@@ -39,7 +39,6 @@ type rules struct {
 	twice       bool // a replication that comes again is not applied again
 	resync      bool // a sync that was accepted before replaces nothing when it comes again
 	given       bool // a write that is left to the next owner counts only if that one was given it
-	pieceClears bool // what a grant did not carry brings the giver's generations
-	pieceFloor  bool // and its floor
+	pieceFloor  bool // what a grant did not carry brings the giver's floor
 	mergeFloor  bool // what is evicted while copies are merged keeps out what is older
 }

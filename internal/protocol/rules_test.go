@@ -33,7 +33,7 @@ var needed = []struct{ rule, scenario string }{
 	{"epoch", "stable"},
 	{"clearAck", "join of a bystander, clear"},
 	{"confirm", "clear stable"},
-	{"genGrant", "join, copied ahead, clear"},
+	{"genGrant", "join, set+clear, backup"},
 	{"abort", "join, set"},
 	{"clock", "copied ahead, expiry, A->B->C"},
 	{"spent", "join + crash of the new owner"},
@@ -56,7 +56,6 @@ var needed = []struct{ rule, scenario string }{
 	{"twice", "expiry, a message twice, crash, backup"},
 	{"resync", "backup moves B->C, a message twice, crash, C takes"},
 	{"given", "eviction, A->C, set+clear, backup"},
-	{"pieceClears", "A suspected and alive, set+clear, backup, forgotten, no gets"},
 	{"pieceFloor", "split A from B and C, del, evict, backup"},
 	{"mergeFloor", "split A from B and C, del, evict, backup"},
 }

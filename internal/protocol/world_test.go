@@ -66,8 +66,6 @@ type packet struct {
 	all      bool
 	floor    uint64 // fetched: of the giver
 
-	generation Generation // fetched: of the giver
-
 	id     uint32 // in its store
 	hash   uint64
 	values uint8 // that it has, or asks for
@@ -217,6 +215,8 @@ func (r *runner) moot(w *world, p *packet) bool {
 			return !r.sc.off.backupFence && !r.toCome(n, p.to, m.Digest, 0)
 		case Cleared:
 			return n.clears.open[m.Nonce] == nil
+		case Forget:
+			return !n.gen.forgets(m.Generation)
 		case Take:
 			return !r.sc.off.digest && !r.toCome(n, p.to, m.Digest, 0)
 		case Done:
