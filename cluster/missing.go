@@ -9,6 +9,8 @@ import (
 // heard of what was deleted and cleared meanwhile. While anybody is missed so, the
 // store remembers more of that (cache.Store.Remember). Who joins meanwhile does not
 // know of it: so members tell each other whom they miss, with all else that they know.
+// Who is named in Config.Join and has never been found is missed too: there may be
+// others who have begun without this node.
 
 const (
 	// missedFor is how long a member may be away and find, when it comes back, that
@@ -66,7 +68,7 @@ func (r *roster) misses(now time.Duration) bool {
 			return true
 		}
 	}
-	return false
+	return r.sought && now < missedFor
 }
 
 // miss lets the store remember while anybody is missed. It is called with mu held, and

@@ -37,6 +37,7 @@ type roster struct {
 	nextTick time.Duration
 	forgetAt time.Duration               // when nobody is missed any longer
 	missedBy map[protocol.Member]absence // those whom others miss
+	sought   bool                        // not all whom Config.Join names have been found
 	voided   protocol.Member             // whose leases end with the table that is about to be made, see refuse
 }
 
@@ -76,6 +77,8 @@ func newRoster(n *Node, self record) *roster {
 		missedBy: make(map[protocol.Member]absence),
 	}
 	r.linked.Store(&map[protocol.Member]*link{})
+	r.sought = len(n.cfg.Join) > 0
+	r.miss(n.clock.now())
 	v, _ := newView(self.ID, nil, nil, 0, &n.rings, nil)
 	r.view.Store(v)
 	return r
@@ -215,6 +218,7 @@ func (r *roster) tick() {
 			delete(r.gone, id)
 		}
 	}
+	r.sought = r.sought && r.node.gossip.Sought()
 	r.miss(now)
 	r.settle(changed, false)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -30,6 +31,8 @@ type Gossip struct {
 	casts     *caster
 	dead      *graveyard
 	tuning    *memberlist.Config // memberlist's: not to be changed
+
+	sought atomic.Int64 // how many entries of Join have led to nobody yet
 
 	mu     sync.Mutex // guards all below, and that nothing is asked of list once it is shut down
 	left   bool
@@ -60,6 +63,7 @@ func Start(cfg Config) (*Gossip, error) {
 		return nil, err
 	}
 	g.addr, _ = g.members.self()
+	g.sought.Store(int64(len(s.seeds)))
 	g.spawn(g.deliverEvents)
 	g.spawn(g.deliverMessages)
 	g.spawn(g.seek)
@@ -160,6 +164,11 @@ func (g *Gossip) Addr() string { return g.addr }
 // Members returns the other members, sorted by ID: those that OnEvent has been
 // told, or is going to be told, as joined.
 func (g *Gossip) Members() []Member { return g.members.list() }
+
+// Sought tells whether an entry of Join has not led to any other node since this one
+// has started: there may be others of whom it has never heard. A name that leads to
+// this node alone is sought on; its own address is not.
+func (g *Gossip) Sought() bool { return g.sought.Load() > 0 }
 
 // memberlist's UpdateNode and Leave do their work at once, and then wait for it
 // to have spread for as long as they are told. Nothing here waits there.

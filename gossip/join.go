@@ -57,6 +57,7 @@ type seeker struct {
 type wanted struct {
 	seed
 	backoff
+	found bool // it has led to another node once, or is this one's address
 }
 
 // candidate is an address to try, and whom to tell how it went.
@@ -64,6 +65,7 @@ type candidate struct {
 	addr string
 	from []*backoff
 	err  error
+	own  bool // it is this node
 	done bool // it answered, or need not be asked
 }
 
@@ -176,7 +178,7 @@ func (s *seeker) try(ctx context.Context, all map[string]*candidate) {
 	list := make([]*candidate, 0, len(all))
 	for addr, c := range all {
 		if s.own[addr] {
-			c.done = true
+			c.done, c.own = true, true
 		} else {
 			list = append(list, c)
 		}
@@ -212,8 +214,10 @@ func (s *seeker) judge(all map[string]*candidate, due []*wanted) {
 	now := time.Now()
 	var foreign, failed error
 	reached := make(map[*backoff]bool) // false: an address of it did not answer
+	found := make(map[*backoff]bool)
 	for _, c := range all {
 		for _, b := range c.from {
+			found[b] = found[b] || c.done && !c.own
 			before, known := reached[b]
 			reached[b] = c.done && (before || !known)
 		}
@@ -226,6 +230,11 @@ func (s *seeker) judge(all map[string]*candidate, due []*wanted) {
 	}
 	others := s.g.members.count()
 	for _, w := range due {
+		own := w.addr.IsValid() && reached[&w.backoff]
+		if !w.found && (own || found[&w.backoff]) {
+			w.found = true
+			s.g.sought.Add(-1)
+		}
 		if reached[&w.backoff] && others > 0 {
 			w.rest(now)
 		} else {

@@ -146,6 +146,38 @@ func TestJoinByName(t *testing.T) {
 	})
 }
 
+// An entry is sought until it has led to another node once; the node's own address is
+// not.
+func TestSought(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := newNetwork()
+		dns := &names{known: make(map[string][]netip.Addr)}
+		dns.set("alone.local", netip.MustParseAddr("10.0.0.1"))
+		dns.set("others.local", netip.MustParseAddr("10.0.0.2"))
+		hosts := []*host{net.host(0), net.host(1)}
+		cfg := func(i int, join ...string) Config {
+			return Config{ID: fmt.Sprint("n", i), Transport: hosts[i], Join: join, Resolver: dns}
+		}
+		nobody := start(t, Config{ID: "x", Transport: net.host(9)})
+		a := start(t, cfg(0, hosts[0].addr.String(), "others.local"))
+		name := start(t, Config{ID: "y", Transport: net.host(8), Join: []string{"alone.local", "no.such.name"}, Resolver: dns})
+		time.Sleep(time.Minute)
+		if nobody.Sought() || !a.Sought() || !name.Sought() {
+			t.Errorf("sought: %v, want it not where Join is empty; %v and %v, want it where a name leads to nobody", nobody.Sought(), a.Sought(), name.Sought())
+		}
+		b := start(t, cfg(1, hosts[0].addr.String(), hosts[1].addr.String()))
+		time.Sleep(time.Minute)
+		if a.Sought() || b.Sought() {
+			t.Errorf("sought: %v and %v, where all is found", a.Sought(), b.Sought())
+		}
+		_ = b.Close()
+		time.Sleep(time.Minute)
+		if a.Sought() {
+			t.Error("what was found is sought again")
+		}
+	})
+}
+
 // A node that has found others still looks who is new behind a name.
 func TestNameGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
