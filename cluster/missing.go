@@ -89,6 +89,14 @@ func (r *roster) missSoon() {
 	r.node.store.Remember(true)
 }
 
+// seek notes that there may be others who have not been found.
+func (r *roster) seek() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sought = true
+	r.miss(r.node.clock.now())
+}
+
 // runsAgain tells whether another record is of the same name, and of a process that is
 // where this one's was: who has the address shows that the other is gone.
 func (rec *record) runsAgain(other *record) bool {

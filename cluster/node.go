@@ -173,6 +173,9 @@ func newNode(cfg Config) (*Node, error) {
 	n.clears = newClears(n.shared)
 	n.events = newEvents()
 	n.members = newRoster(n, record{Speaks: spoken, ID: n.id, State: joining, Name: cfg.Name, Near: cfg.NearTTL, Backups: uint8(cfg.Backups)})
+	if len(cfg.Join) > 0 {
+		n.members.seek()
+	}
 	return n, nil
 }
 

@@ -77,8 +77,6 @@ func newRoster(n *Node, self record) *roster {
 		missedBy: make(map[protocol.Member]absence),
 	}
 	r.linked.Store(&map[protocol.Member]*link{})
-	r.sought = len(n.cfg.Join) > 0
-	r.miss(n.clock.now())
 	v, _ := newView(self.ID, nil, nil, 0, &n.rings, nil)
 	r.view.Store(v)
 	return r

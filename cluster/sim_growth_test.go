@@ -97,7 +97,7 @@ func (s *simulation) costs(b *strings.Builder, count uint64) {
 		{"set", 1, func(key string) error { return self.c.Set(ctx, key, value) }},
 		{"get", 1, func(key string) error { _, err := self.c.Get(ctx, key); return err }},
 		{"delete", 1 + 2*(count-1), func(key string) error { return self.c.Delete(ctx, key) }},
-		{"clear", 2 * (count - 1), func(string) error { return self.c.Clear(ctx) }},
+		{"clear", 3 * (count - 1), func(string) error { return self.c.Clear(ctx) }},
 	} {
 		if count == 1 {
 			c.want = 0
