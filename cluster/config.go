@@ -54,8 +54,10 @@ type Config struct {
 	// single address, the host's first private one.
 	Advertise string
 	// Join names members to join: "host", "host:port" or a DNS name with any
-	// number of addresses. Without a port it is 7946. They are tried again
-	// until somebody answers.
+	// number of addresses. Without a port it is 7946. They are tried again as
+	// long as the node runs. Until each has led to another node once, for 24 hours
+	// at most, the memory of what is cleared is free only 10 minutes after a Clear,
+	// and not within seconds: others may run who have not heard of it.
 	Join []string
 	// Secret, at least 16 bytes and the same on all nodes, encrypts and
 	// authenticates everything between them.

@@ -111,8 +111,9 @@ func (r *Run) grown(ctx context.Context, c *proc.Child, n int, joins []joinTime)
 		formula float64
 	}{
 		// As docs/protocol.md has it, for a key that another node owns, without
-		// near copies and backups. A revocation and a clear are answered.
-		{"set", 1}, {"get", 1}, {"delete", 1 + 2*others}, {"clear", 2 * others},
+		// near copies and backups. A revocation and a clear are answered, and
+		// that all have cleared is told.
+		{"set", 1}, {"get", 1}, {"delete", 1 + 2*others}, {"clear", 3 * others},
 	} {
 		op, formula := f.op, f.formula
 		if n == 1 {
