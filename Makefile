@@ -33,7 +33,7 @@ test-simulated-race:
 test-simulated-faults:
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded|TestReductions|TestFenceIsNeeded' ./internal/protocol
 	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestSimNeedsRules|TestSimFindsFaults' ./cluster
-	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.seeds 200
+	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.from 1 -sim.seeds 200
 	$(GO) test -tags fewslots -count=1 -timeout 5m -v -run 'TestSimSplit|TestSimFlapping|TestSimFence$$|TestSimRolling|TestSimStuckMember|TestSimLeaveInTime|TestSimManyNodes|TestSimGrowth|TestSimFenceDelays' ./cluster -sim.for 4s
 
 .PHONY: sim

@@ -126,7 +126,7 @@ func (r *Run) enter(ctx context.Context, p *product.Product, l layout, kase stri
 
 // deployed deploys a product, or tells why it does not.
 func (r *Run) deployed(ctx context.Context, p *product.Product, l layout) *deployment {
-	if !r.wanted(p.Name) && p.Name != product.Floor {
+	if !r.wanted(p.Name) && p.Name != product.Floor && p.Name != product.FloorThrough {
 		return nil
 	}
 	if m := p.Missing(); m != "" {

@@ -11,7 +11,8 @@ import (
 // deletes measures a delete that every node has confirmed, over three and seven
 // nodes, beside a bare round trip: the floor's get. One node makes the calls and
 // has processor 0; the others share processor 1. Sets on the same nodes are
-// measured beside it, and the floor's answers of all others at once.
+// measured beside it, and the floor's answers of all others at once, asked by the client
+// and by one of the servers.
 func deletes(ctx context.Context, r *Run) error {
 	l := layout{clients: 1, callers: 64, pin: true}
 	del := member.Work{Name: "delete", Kind: member.Delete, Keys: 20_000}
@@ -25,7 +26,9 @@ func deletes(ctx context.Context, r *Run) error {
 	field := present(r.enter(ctx, rival(product.Floor, false), l, "round trip", asking))
 	for _, nodes := range []int{3, 7} {
 		l.backups, l.servers = 0, nodes-1
-		field = append(field, present(r.enter(ctx, rival(product.Floor, false), l, fmt.Sprintf("%d at once", l.servers), asking))...)
+		for _, floor := range []string{product.Floor, product.FloorThrough} {
+			field = append(field, present(r.enter(ctx, rival(floor, false), l, fmt.Sprintf("%d at once", l.servers), asking))...)
+		}
 		for _, l.backups = range backups {
 			l.servers = nodes - 1
 			d := r.deployed(ctx, rival(product.Peercache, false), l)

@@ -16,7 +16,9 @@ func remote(ctx context.Context, r *Run) error {
 	work := member.Work{Name: "get", Kind: member.Get, Keys: product.FloorKeys}
 	var field []*entrant
 	for _, p := range product.All() {
-		field = append(field, r.enter(ctx, p, l, "", work))
+		if p.Name != product.FloorThrough {
+			field = append(field, r.enter(ctx, p, l, "", work))
+		}
 	}
 	field = present(field...)
 	if err := r.contest(ctx, field, remoteCallers); err != nil {

@@ -93,6 +93,7 @@ var ErrMissing = errors.New("product: no value")
 // Names of products, as results have them.
 const (
 	Floor         = "floor"
+	FloorThrough  = "floor, through one"
 	Wire          = "wire"
 	Peercache     = "peercache"
 	Groupcache    = "groupcache HTTPPool"
@@ -110,6 +111,7 @@ func All() []*Product {
 	return []*Product{
 		{Name: Floor, Open: openFloor},
 		{Name: Floor, TLS: true, Open: openFloor},
+		{Name: FloorThrough, Open: openFloorThrough},
 		{Name: Wire, Open: openWire},
 		{Name: Wire, TLS: true, Open: openWire},
 		{Name: Peercache, Embedded: true, Open: openPeercache},

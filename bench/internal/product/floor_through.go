@@ -1,0 +1,73 @@
+package product
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"net"
+
+	"github.com/peercache/peercache/bench/internal/load"
+)
+
+// The floor through one is the least that a call costs which has an owner who has to hear
+// from all: the client asks the last server, that asks all other servers at once, and
+// answers when each has. The client's own process is not asked, as in a cluster it is.
+func openFloorThrough(ctx context.Context, p Place, others []json.RawMessage) (*Part, error) {
+	switch {
+	case !p.Serve:
+		return openFloor(ctx, p, others[len(others)-1:])
+	case len(others) == 0:
+		return serveFloor(p.TLS)
+	}
+	part, err := openFloor(ctx, Place{TLS: p.TLS}, others)
+	if err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		part.Close()
+		return nil, err
+	}
+	go func() { // ends with Close
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { // ends with the connection
+				defer func() { _ = conn.Close() }()
+				_ = passOn(ctx, conn, part.Get)
+			}()
+		}
+	}()
+	return &Part{Where: ln.Addr().String(), Close: func() { _ = ln.Close(); part.Close() }}, nil
+}
+
+// passOn answers requests with what all others have answered. One that comes while
+// another waits does not wait for that.
+func passOn(ctx context.Context, conn net.Conn, get func(context.Context, string) ([]byte, error)) error {
+	in := bufio.NewReaderSize(conn, floorBuffer)
+	out := combiner{conn: conn}
+	var head [floorHead]byte
+	for {
+		if _, err := io.ReadFull(in, head[:]); err != nil {
+			return err
+		}
+		key := make([]byte, min(binary.LittleEndian.Uint32(head[:]), load.KeyLen))
+		if _, err := io.ReadFull(in, key); err != nil {
+			return err
+		}
+		number := binary.LittleEndian.Uint32(head[4:])
+		go func() { // ends when all have answered, or a connection has ended
+			v, err := get(ctx, string(key))
+			if err == nil {
+				err = out.send(number, v)
+			}
+			if err != nil {
+				_ = conn.Close()
+			}
+		}()
+	}
+}
