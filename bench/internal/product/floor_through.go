@@ -11,23 +11,46 @@ import (
 	"github.com/peercache/peercache/bench/internal/load"
 )
 
+// throughOne is where a server answers by itself, and where after all those before it.
+type throughOne struct {
+	Alone   json.RawMessage `json:"alone"`
+	Through json.RawMessage `json:"through"`
+}
+
 // The floor through one is the least that a call costs which has an owner who has to hear
 // from all: the client asks the last server, that asks all other servers at once, and
 // answers when each has. The client's own process is not asked, as in a cluster it is.
 func openFloorThrough(ctx context.Context, p Place, others []json.RawMessage) (*Part, error) {
-	switch {
-	case !p.Serve:
-		return openFloor(ctx, p, others[len(others)-1:])
-	case len(others) == 0:
-		return serveFloor(p.TLS)
+	var alone []json.RawMessage
+	var last throughOne
+	for _, o := range others {
+		var err error
+		if last, err = decode[throughOne](o); err != nil {
+			return nil, err
+		}
+		alone = append(alone, last.Alone)
 	}
-	part, err := openFloor(ctx, Place{TLS: p.TLS}, others)
+	if !p.Serve {
+		return openFloor(ctx, p, []json.RawMessage{last.Through})
+	}
+	server, err := serveFloor(p.TLS)
+	if err != nil {
+		return nil, err
+	}
+	where := throughOne{}
+	if where.Alone, err = json.Marshal(server.Where); err != nil {
+		return nil, err
+	}
+	server.Where = &where
+	if len(others) == 0 {
+		return server, nil
+	}
+	client, err := openFloor(ctx, Place{TLS: p.TLS}, alone)
 	if err != nil {
 		return nil, err
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		part.Close()
 		return nil, err
 	}
 	go func() { // ends with Close
@@ -38,11 +61,14 @@ func openFloorThrough(ctx context.Context, p Place, others []json.RawMessage) (*
 			}
 			go func() { // ends with the connection
 				defer func() { _ = conn.Close() }()
-				_ = passOn(ctx, conn, part.Get)
+				_ = passOn(ctx, conn, client.Get)
 			}()
 		}
 	}()
-	return &Part{Where: ln.Addr().String(), Close: func() { _ = ln.Close(); part.Close() }}, nil
+	if where.Through, err = json.Marshal(ln.Addr().String()); err != nil {
+		return nil, err
+	}
+	return &Part{Where: &where, Close: func() { _ = ln.Close(); client.Close(); server.Close() }}, nil
 }
 
 // passOn answers requests with what all others have answered. One that comes while
