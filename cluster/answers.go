@@ -16,6 +16,9 @@ const (
 	flagNoLoader
 )
 
+// keptBuffer is the longest buffer that is kept.
+const keptBuffer = 64 << 10
+
 // buffers are for encoding what is copied before the call returns.
 type buffers struct{ pool sync.Pool }
 
@@ -27,7 +30,7 @@ func (p *buffers) take() *[]byte {
 }
 
 func (p *buffers) give(b *[]byte) {
-	if cap(*b) <= 64<<10 {
+	if cap(*b) <= keptBuffer {
 		*b = (*b)[:0]
 		p.pool.Put(b)
 	}

@@ -107,7 +107,7 @@ func (f faulty) message(n *Node, from protocol.Member, _ *wire.Conn, m *protocol
 }
 
 func (f faulty) send(n *Node, to protocol.Member, m protocol.Message) {
-	n.sendAll([]protocol.Envelope{{To: to, Message: m}}, nil)
+	n.sendAll([]protocol.Envelope{{To: to, Message: m}}, nil, nil)
 }
 
 // event tells whether an event of gossip is not to be heard, or later.

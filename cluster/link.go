@@ -234,14 +234,19 @@ func (l *link) flush(c *wire.Conn, out []byte) {
 	}
 }
 
-// sendAll queues messages for members, those for one of them together. It leaves
-// nobody in them.
-func (n *Node) sendAll(list []protocol.Envelope, from *wire.Conn) {
+// sendAll queues messages for members, those for one of them together, but for what is
+// held back. It leaves nobody in them.
+func (n *Node) sendAll(list []protocol.Envelope, from *wire.Conn, held *holding) {
 	links := *n.members.linked.Load()
 	for i := range list {
 		to := list[i].To
 		if to == 0 {
 			continue // is sent
+		}
+		if held.takes(to, &list[i].Message) {
+			n.counts.messages[list[i].Message.Kind].Add(1)
+			held.back = n.caches.appendMessage(held.back, &list[i].Message)
+			continue
 		}
 		l := links[to]
 		if l == nil {
@@ -270,15 +275,20 @@ func (n *Node) sendBack(to protocol.Member, m *protocol.Message, from *wire.Conn
 	n.counts.messages[m.Kind].Add(1)
 	buf := n.buffers.take()
 	*buf = n.caches.appendMessage(*buf, m)
-	if err := from.Send(kindBatch, *buf); err != nil {
-		n.counts.dropped.Add(1)
-		n.log.Debug("cluster: message dropped", "to", uint64(to), "err", err)
-	}
+	n.sendOn(from, to, *buf)
 	n.buffers.give(buf)
 }
 
+// sendOn sends messages on a connection.
+func (n *Node) sendOn(c *wire.Conn, to protocol.Member, messages []byte) {
+	if err := c.Send(kindBatch, messages); err != nil {
+		n.counts.dropped.Add(1)
+		n.log.Debug("cluster: messages dropped", "to", uint64(to), "err", err)
+	}
+}
+
 // batch is a frame of messages while it is handled: those that are to be handled
-// together, and whom they have let be answered.
+// together, and what is held back meanwhile.
 type batch struct {
 	list []protocol.Message
 	held holding
@@ -288,24 +298,30 @@ type batch struct {
 // the others from being heard.
 //
 // Messages for slots of one part that come one after the other, as those of a take
-// do, are handled under its lock together.
+// do, are handled under its lock together. What follows for the sender of a frame with
+// one message goes back at once: there is little going on, and nothing to wait for that
+// could go with it. The rest is queued, and the more goes on the more goes together.
 func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 	x := n.batches.Get().(*batch)
+	if len(b) >= 4 && uint64(binary.BigEndian.Uint32(b)) == uint64(len(b)-4) {
+		x.held.to, x.held.on = from, c
+	}
 	rounds := 0
 	handle := func() {
 		n.handle(from, c, x.list, &x.held)
 		clear(x.list)
 		x.list = x.list[:0]
 		if rounds++; rounds%heldRounds == 0 {
-			x.held.release()
+			x.held.release(n)
 		}
 	}
 	through := func() { // nothing is held back while something else is done
 		handle()
-		x.held.release()
+		x.held.release(n)
 	}
 	defer func() {
 		through()
+		x.held.to, x.held.on = 0, nil
 		n.batches.Put(x)
 	}()
 	for len(b) > 0 {
@@ -346,7 +362,7 @@ func (n *Node) onBatch(from protocol.Member, c *wire.Conn, b []byte) {
 			handle()
 		}
 		if p == nil {
-			x.held.release()
+			x.held.release(n)
 			n.clears.handle(n, from, c, &m)
 			continue
 		}

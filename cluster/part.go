@@ -132,7 +132,7 @@ func (n *Node) act(st *step) {
 
 func (n *Node) carryOut(st *step) {
 	out := &st.out
-	n.sendAll(out.Messages, st.from)
+	n.sendAll(out.Messages, st.from, st.held)
 	for i := range out.Answers {
 		st.whom[i].answer(n, &out.Answers[i], st.held)
 	}
@@ -201,7 +201,7 @@ func (n *Node) switchSlots(t *protocol.Table, stranger bool, gone protocol.Membe
 			p.after(i + j*partCount)
 		}
 		p.leave(st)
-		n.sendAll(st.out.Messages, nil)
+		n.sendAll(st.out.Messages, nil, nil)
 		clear(st.out.Messages)
 		st.out.Messages = st.out.Messages[:0]
 		if !st.out.Empty() {
