@@ -55,9 +55,9 @@ type Config struct {
 	Advertise string
 	// Join names members to join: "host", "host:port" or a DNS name with any
 	// number of addresses. Without a port it is 7946. They are tried again as
-	// long as the node runs. Until each has led to another node once, for 24 hours
-	// at most, the memory of what is cleared is free only 10 minutes after a Clear,
-	// and not within seconds: others may run who have not heard of it.
+	// long as the node runs. Until each has led to other nodes once, for 24 hours
+	// at most, what is cleared leaves its keys in memory for 10 minutes, on all
+	// members: others may run who have not heard of it.
 	Join []string
 	// Secret, at least 16 bytes and the same on all nodes, encrypts and
 	// authenticates everything between them.

@@ -144,7 +144,15 @@ func (r *registry) decodeMessage(b []byte) (m protocol.Message, ok bool, err err
 			m.Version = d.version()
 			m.Content = r.decodeItems(&d)
 		}
-	case protocol.Clear, protocol.Cleared, protocol.Forget:
+	case protocol.Forget:
+		m.Nonce = d.uvarint()
+		s := r.find(string(d.bytes()))
+		if s == nil {
+			return m, false, d.err() // nothing is known of it
+		}
+		m.Ref.Cache = s.number
+		m.Generation = d.generation()
+	case protocol.Clear, protocol.Cleared:
 		m.Nonce = d.uvarint()
 		if s, err := r.space(d.bytes()); err == nil {
 			m.Ref.Cache = s.number

@@ -9,8 +9,8 @@ import (
 // heard of what was deleted and cleared meanwhile. While anybody is missed so, the
 // store remembers more of that (cache.Store.Remember). Who joins meanwhile does not
 // know of it: so members tell each other whom they miss, with all else that they know.
-// Who is named in Config.Join and has never been found is missed too: there may be
-// others who have begun without this node.
+// Who is named in a member's Config.Join and has never been found is missed too, by all:
+// there may be others who have begun without these. A member's record says so.
 
 const (
 	// missedFor is how long a member may be away and find, when it comes back, that
@@ -64,11 +64,11 @@ func (r *roster) misses(now time.Duration) bool {
 		}
 	}
 	for _, o := range r.others {
-		if o.dropped && !o.met {
+		if o.dropped && !o.met || o.Seeks {
 			return true
 		}
 	}
-	return r.sought && now < missedFor
+	return r.sought
 }
 
 // miss lets the store remember while anybody is missed. It is called with mu held, and
@@ -95,6 +95,20 @@ func (r *roster) seek() {
 	defer r.mu.Unlock()
 	r.sought = true
 	r.miss(r.node.clock.now())
+}
+
+// seekFor is how long a node seeks before it tells others of it: most have found all in
+// less.
+const seekFor = 10 * time.Second
+
+// seekOn looks whether somebody is sought still, and tells whether others are to hear
+// news of that. It is called with mu held.
+func (r *roster) seekOn(now time.Duration) (news bool) {
+	r.sought = r.sought && now < missedFor && r.node.gossip.Sought()
+	seeks := r.sought && now >= seekFor && r.self.inTable()
+	news = seeks != r.self.Seeks
+	r.self.Seeks = seeks
+	return news
 }
 
 // runsAgain tells whether another record is of the same name, and of a process that is

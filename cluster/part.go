@@ -188,7 +188,8 @@ func (n *Node) partOf(m *protocol.Message) *part {
 // member whose process is, and that is not in the table; 0: nobody.
 func (n *Node) switchSlots(t *protocol.Table, stranger bool, gone protocol.Member) []*step {
 	now := n.clock.now()
-	var steps []*step
+	// First: whom a slot is granted by this table, a clear has to ask.
+	steps := []*step{n.clears.switchTo(n, t)}
 	st := n.steps.Get().(*step)
 	for i := range n.parts {
 		p := &n.parts[i]
@@ -209,7 +210,7 @@ func (n *Node) switchSlots(t *protocol.Table, stranger bool, gone protocol.Membe
 			st = n.steps.Get().(*step)
 		}
 	}
-	return append(steps, st, n.clears.switchTo(n, t))
+	return append(steps, st)
 }
 
 // proceed begins what waits in a part, for so many slots at most.

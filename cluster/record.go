@@ -41,6 +41,8 @@ type record struct {
 	Near   time.Duration
 	// Backups is how many copies the member wants beside the owner's.
 	Backups uint8
+	// Seeks: not all whom the member's Join names have been found (missing.go).
+	Seeks bool
 }
 
 // inTable tells whether the member is one that a take asks.
@@ -62,6 +64,9 @@ func (r *record) append(b []byte) []byte {
 	b = appendString(b, r.Peer)
 	b = appendDuration(b, r.Near)
 	b = append(b, r.Backups)
+	if r.Seeks {
+		b = append(b, 1)
+	}
 	binary.BigEndian.PutUint16(b[start:], uint16(len(b)-start-2))
 	return b
 }
@@ -96,6 +101,7 @@ func (d *decoder) fields() record {
 	r.Name, r.Gossip, r.Peer = d.string(), d.string(), d.string()
 	r.Near = d.duration()
 	r.Backups = d.byte()
+	r.Seeks = len(d.b) > 0 && d.byte() == 1
 	if r.ID == 0 || r.State < joining || r.State > left || r.Name == "" || len(r.Name) > maxName || r.Near > MaxNearTTL || r.Backups > MaxBackups {
 		d.fail()
 	}

@@ -37,7 +37,7 @@ type roster struct {
 	nextTick time.Duration
 	forgetAt time.Duration               // when nobody is missed any longer
 	missedBy map[protocol.Member]absence // those whom others miss
-	sought   bool                        // not all whom Config.Join names have been found
+	sought   bool                        // this node's Join names somebody who was never found
 	voided   protocol.Member             // whose leases end with the table that is about to be made, see refuse
 }
 
@@ -141,7 +141,7 @@ func (r *roster) learnOne(src source, rec *record) bool {
 	before := o.record
 	o.State = max(o.State, rec.State)
 	if src != fromOthers {
-		o.Gossip, o.Peer, o.Near, o.Backups = rec.Gossip, rec.Peer, rec.Near, rec.Backups
+		o.Gossip, o.Peer, o.Near, o.Backups, o.Seeks = rec.Gossip, rec.Peer, rec.Near, rec.Backups, rec.Seeks
 	}
 	return isNew || o.record != before
 }
@@ -216,7 +216,10 @@ func (r *roster) tick() {
 			delete(r.gone, id)
 		}
 	}
-	r.sought = r.sought && r.node.gossip.Sought()
+	news := r.seekOn(now)
 	r.miss(now)
 	r.settle(changed, false)
+	if news {
+		r.node.spreadState()
+	}
 }

@@ -593,62 +593,72 @@ func TestSimSplitClearedBeforeNoticed(t *testing.T) {
 	})
 }
 
-// Nor where the two have begun without each other, since the network did not let them:
-// each knows from Join that there may be others.
+// Nor where two sides have begun without each other, since the network did not let them:
+// one member knows from its Join that there may be others, and tells those who do not.
 func TestSimSplitFromTheStart(t *testing.T) {
 	for _, what := range []string{"cleared", "deleted"} {
 		t.Run(what, func(t *testing.T) {
-			simulate(t, 3, sim.LAN(), func(s *simulation) {
-				ctx := context.Background()
-				hosts := []*sim.Host{s.host(), s.host(), s.host()}
-				var join []string
-				for _, h := range hosts {
-					join = append(join, h.Addr()+simPort)
-				}
-				s.net.Split([]string{hosts[0].Name()}, []string{hosts[1].Name(), hosts[2].Name()}, sim.BlackHole)
-				var nodes []*simNode
-				for i, h := range hosts {
-					n := s.startOn(h, fmt.Sprint("n", i+1), join, backups(0))
-					s.use(n)
-					waitActive(t, n.Node)
-					nodes = append(nodes, n)
-				}
-				s.apart(nodes[:1], nodes[1:])
-				must := func(err error) {
-					t.Helper()
-					if err != nil {
-						t.Fatal(err)
-					}
-				}
-				a, b := nodes[0], nodes[2] // who has joined remembers as well
-				must(a.c.Clear(ctx))
-				must(a.c.Clear(ctx))
-				const keys = 60
-				for i := range keys {
-					must(a.c.Set(ctx, fmt.Sprint("k", i), []byte("a")))
-				}
-				time.Sleep(time.Second)
-				for i := range keys {
-					must(b.c.Set(ctx, fmt.Sprint("k", i), []byte("b")))
-				}
-				if what == "cleared" {
-					must(b.c.Clear(ctx))
-				} else {
-					for i := range keys {
-						must(b.c.Delete(ctx, fmt.Sprint("k", i)))
-					}
-					time.Sleep(11 * time.Minute)
-				}
-				s.net.Heal()
-				s.agreed()
-				for i := range keys {
-					for _, n := range nodes {
-						if v, err := n.c.Get(ctx, fmt.Sprint("k", i)); !errors.Is(err, ErrNotFound) {
-							t.Errorf("k%d at %s is %q, %v", i, n.Name(), v, err)
-						}
-					}
-				}
-			})
+			simulate(t, 3, sim.LAN(), func(s *simulation) { splitFromTheStart(s, what == "cleared") })
 		})
+	}
+}
+
+func splitFromTheStart(s *simulation, clear bool) {
+	t, ctx := s.t, context.Background()
+	hosts := []*sim.Host{s.host(), s.host(), s.host()}
+	addrs := make([]string, len(hosts))
+	for i, h := range hosts {
+		addrs[i] = h.Addr() + simPort
+	}
+	s.net.Split([]string{hosts[0].Name()}, []string{hosts[1].Name(), hosts[2].Name()}, sim.BlackHole)
+	var nodes []*simNode
+	for i, join := range [][]string{addrs, addrs[:2], addrs[1:2]} {
+		n := s.startOn(hosts[i], fmt.Sprint("n", i+1), join, backups(0))
+		s.use(n)
+		waitActive(t, n.Node)
+		nodes = append(nodes, n)
+	}
+	s.apart(nodes[:1], nodes[1:])
+	time.Sleep(2 * missedAfter) // all who begin remember for so long
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := nodes[0], nodes[2] // who seeks nobody
+	must(a.c.Clear(ctx))
+	must(a.c.Clear(ctx))
+	const keys = 60
+	each := func(f func(key string) error) {
+		t.Helper()
+		for i := range keys {
+			must(f(fmt.Sprint("k", i)))
+		}
+	}
+	each(func(key string) error { return a.c.Set(ctx, key, []byte("a")) })
+	time.Sleep(time.Second)
+	if clear {
+		each(func(key string) error { return b.c.Set(ctx, key, []byte("b")) })
+		must(b.c.Clear(ctx))
+	} else { // what has never been there: nothing else tells that it may be elsewhere
+		each(func(key string) error { return b.c.Delete(ctx, key) })
+		time.Sleep(tombstone + time.Minute)
+	}
+	s.net.Heal()
+	s.agreed()
+	each(func(key string) error {
+		for _, n := range nodes {
+			if v, err := n.c.Get(ctx, key); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%s at %s is %q, %v", key, n.Name(), v, err)
+			}
+		}
+		return nil
+	})
+	time.Sleep(2 * missedAfter)
+	for _, n := range nodes {
+		if !n.store.Forget(0, 0) {
+			t.Errorf("%s misses somebody still, and all are here", n.Name())
+		}
 	}
 }

@@ -165,9 +165,9 @@ func (g *Gossip) Addr() string { return g.addr }
 // told, or is going to be told, as joined.
 func (g *Gossip) Members() []Member { return g.members.list() }
 
-// Sought tells whether an entry of Join has not led to any other node since this one
-// has started: there may be others of whom it has never heard. A name that leads to
-// this node alone is sought on; its own address is not.
+// Sought tells whether there is an entry of Join of which never, since this one has
+// started, all addresses have led to other nodes: there may be some of whom it has never
+// heard. A name that leads to this node alone is sought on; its own address is not.
 func (g *Gossip) Sought() bool { return g.sought.Load() > 0 }
 
 // memberlist's UpdateNode and Leave do their work at once, and then wait for it

@@ -57,7 +57,7 @@ type seeker struct {
 type wanted struct {
 	seed
 	backoff
-	found bool // it has led to another node once, or is this one's address
+	found bool // all its addresses have led to other nodes once, or it is this one's
 }
 
 // candidate is an address to try, and whom to tell how it went.
@@ -214,10 +214,10 @@ func (s *seeker) judge(all map[string]*candidate, due []*wanted) {
 	now := time.Now()
 	var foreign, failed error
 	reached := make(map[*backoff]bool) // false: an address of it did not answer
-	found := make(map[*backoff]bool)
+	another := make(map[*backoff]bool) // an address of it is not this node's
 	for _, c := range all {
 		for _, b := range c.from {
-			found[b] = found[b] || c.done && !c.own
+			another[b] = another[b] || !c.own
 			before, known := reached[b]
 			reached[b] = c.done && (before || !known)
 		}
@@ -230,8 +230,8 @@ func (s *seeker) judge(all map[string]*candidate, due []*wanted) {
 	}
 	others := s.g.members.count()
 	for _, w := range due {
-		own := w.addr.IsValid() && reached[&w.backoff]
-		if !w.found && (own || found[&w.backoff]) {
+		led := another[&w.backoff] && others > 0 || !another[&w.backoff] && w.addr.IsValid()
+		if reached[&w.backoff] && led && !w.found {
 			w.found = true
 			s.g.sought.Add(-1)
 		}

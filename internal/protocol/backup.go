@@ -190,7 +190,7 @@ func (s *Slot) hurryOwner(now time.Duration, out *Out) {
 
 // giveHanded notes which of the handed writes a grant brings. Where a Clear has
 // removed one, that has removed what it was to overwrite too, and the taker hears of
-// it; and of what becomes of it before it is fetched (see Piece).
+// it; and of what becomes of it before it is fetched.
 func (s *Slot) giveHanded() {
 	for i := range s.handed {
 		h := &s.handed[i]

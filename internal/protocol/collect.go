@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"slices"
 	"time"
 
 	"github.com/peercache/peercache/cache"
@@ -136,14 +135,14 @@ func (s *Slot) dropStaged(gone []cache.Ref) {
 	}
 }
 
-// merge takes over items of a giver, by version. Between two lineages, what is
-// not above the other's floor may have been deleted or overwritten there by
-// something that is no longer known; and what one has cleared, and written since,
-// may be older than what the other had written. That floor holds as well for what
+// merge takes over items of a giver, by version. What is dead by a clear leaves its
+// version: somebody who has not cleared, or has written since, may have something older.
+// Between two lineages, what is not above the other's floor may have been deleted or
+// overwritten there by something that is no longer known. That floor holds as well for what
 // was evicted here, or did not fit, while they were merged: to make room for any of
 // them, or for another slot's, what kept the next one out may just have gone.
 func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
-	mem, floor, apart := s.sh.Memory, s.take.foreignFloor(g.term), s.take.apart(g.term)
+	mem, floor := s.sh.Memory, s.take.foreignFloor(g.term)
 	several := len(s.take.grants) > 1 // of one lineage only if the owner's last writes are not everywhere
 	below := func(version uint64) bool {
 		if raised := mem.Floor(s.num); several && raised > s.take.floor && !s.sh.off.mergeFloor {
@@ -153,7 +152,7 @@ func (s *Slot) merge(g *grant, items []Item, now time.Duration) {
 	}
 	for i := range items {
 		it := &items[i]
-		if below(it.Version) || apart && s.cleared(it) {
+		if below(it.Version) || s.cleared(it) {
 			s.bury(it.Ref, it.Version, now)
 			continue
 		}
@@ -189,11 +188,6 @@ func (s *Slot) bury(ref cache.Ref, version uint64, now time.Duration) {
 // cleared tells whether an item is dead by a clear.
 func (s *Slot) cleared(it *Item) bool {
 	return it.Count < s.sh.Generations.Of(it.Ref.Cache).Count && (!it.Tombstone || it.Negative)
-}
-
-// apart tells whether a copy of another lineage than the term's counts.
-func (t *take) apart(term Term) bool {
-	return slices.ContainsFunc(t.grants, func(g grant) bool { return g.term != term })
 }
 
 // foreignFloor returns the highest floor among the copies of other lineages

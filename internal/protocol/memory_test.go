@@ -65,10 +65,10 @@ func (m *memory) Put(_ cache.Ref, e cache.Entry) (cache.Result, error) {
 	if m.has[e.Kind] && m.entries[e.Kind].Version >= e.Version {
 		return cache.Older, nil
 	}
-	m.Drop(ref, 1<<e.Kind)
 	if m.dead(&e) {
 		return cache.Older, nil
 	}
+	m.Drop(ref, 1<<e.Kind)
 	m.entries[e.Kind], m.has[e.Kind] = e, true
 	if e.Kind == cache.Near {
 		m.nearPuts++

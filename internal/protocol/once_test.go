@@ -1,6 +1,10 @@
 package protocol
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/peercache/peercache/cache"
+)
 
 // evictedBeforeGrant is how A hands a write to C, but evicts it before.
 func evictedBeforeGrant() []string {
@@ -207,6 +211,29 @@ func TestClearedBeforeTheFetch(t *testing.T) {
 		"C <- sync 2 from B with tombstone v3",
 		"B <- synced 2 from C",
 	)
+}
+
+// Nor does anything older come in the place of what was cleared between a grant and its
+// merging, within one lineage: it leaves its version while not all have cleared.
+func TestClearedBeforeTheMerge(t *testing.T) {
+	for _, byClear := range []bool{true, false} {
+		n, takes := taking(t, nil)
+		var out Out
+		n.slot.Handle(takes[0].To, &Message{Kind: Grant, Nonce: takes[0].Message.Nonce, Term: Term{1, 1}, Content: item(1, 20), Have: digestOf(20)}, now, &out)
+		last := Message{Kind: Grant, Nonce: takes[1].Message.Nonce}
+		if byClear {
+			n.clears.Handle(member(2), &Message{Kind: Clear, Nonce: 1, Ref: ref, Generation: Generation{1, 3}}, now, &out)
+		} else {
+			last.Generations = []CacheGeneration{{Cache: ref.Cache, Generation: Generation{1, 3}}}
+		}
+		n.slot.Handle(takes[1].To, &last, now, &out)
+		if !n.slot.Active() {
+			t.Fatal("the slot is not served")
+		}
+		if e, ok := n.mem.Peek(ref, cache.Owned); !ok || e.Version != 20 || !e.Tombstone {
+			t.Errorf("by a clear %v: what is left is %+v, %v", byClear, e, ok)
+		}
+	}
 }
 
 // wantWell follows a trace that went wrong once.
