@@ -48,8 +48,8 @@ func (n *Node) onGossipState(b []byte) {
 // spreadState puts this node's record into its gossip metadata. The newest one
 // comes last.
 func (n *Node) spreadState() {
-	n.spreading.Lock()
-	defer n.spreading.Unlock()
+	n.spreading <- struct{}{} // not for long
+	defer func() { <-n.spreading }()
 	me := n.members.me()
 	if err := n.gossip.SetMeta(me.append(nil)); err != nil {
 		n.log.Warn("cluster: spreading the state by gossip failed", "err", err)

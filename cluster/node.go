@@ -60,7 +60,7 @@ type Node struct {
 
 	standing standing
 
-	spreading sync.Mutex // held while the gossip takes this node's record; that does not wait
+	spreading chan struct{} // has room for who lets the gossip take this node's record
 
 	changed    chan struct{} // see progress
 	activeOnce chan struct{} // closed when first active
@@ -131,7 +131,7 @@ func newNode(cfg Config) (*Node, error) {
 		longs: make(chan struct{}, maxAtLength), fetches: make(chan struct{}, fetchesAtATime), carriers: newCarriers(),
 		cfg: cfg, log: cfg.Logger, clock: newClock(id),
 		changed: make(chan struct{}, 1), activeOnce: make(chan struct{}),
-		leftDone: make(chan struct{}), done: make(chan struct{}),
+		leftDone: make(chan struct{}), done: make(chan struct{}), spreading: make(chan struct{}, 1),
 	}
 	if cfg.wall != nil {
 		n.clock.wall = cfg.wall

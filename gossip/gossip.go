@@ -34,7 +34,7 @@ type Gossip struct {
 
 	sought atomic.Int64 // how many entries of Join have led to nobody yet
 
-	mu     sync.Mutex // guards all below, and that nothing is asked of list once it is shut down
+	mu     turn // guards all below, and that nothing is asked of list once it is shut down
 	left   bool
 	closed bool
 
@@ -43,6 +43,14 @@ type Gossip struct {
 	running sync.WaitGroup // this package's goroutines; grows under mu only
 	done    chan struct{}  // closed when Close has finished
 }
+
+// turn is a mutex for what takes its time, if only a nanosecond, as memberlist's calls
+// do that are not to wait: time that is virtual stands still while a sync.Mutex is waited
+// for.
+type turn chan struct{}
+
+func (t turn) Lock()   { t <- struct{}{} }
+func (t turn) Unlock() { <-t }
 
 // Start starts to listen and to look for others, and returns.
 func Start(cfg Config) (*Gossip, error) {
@@ -55,7 +63,7 @@ func Start(cfg Config) (*Gossip, error) {
 	}
 	g := &Gossip{
 		cfg: s, log: s.Logger, lines: newLogWriter(s.Logger),
-		members: newMembers(), dead: newGraveyard(), done: make(chan struct{}),
+		members: newMembers(), dead: newGraveyard(), mu: make(turn, 1), done: make(chan struct{}),
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	if err := g.open(); err != nil {
