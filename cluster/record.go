@@ -17,7 +17,8 @@ import (
 var spoken = wire.Version{Major: 1, Minor: minorVersions}
 
 // minorVersions is the first minor version in which answers to writes name the version
-// that was written.
+// that was written, members tell each other whom they miss and seek, and a clear ends
+// with a Forget.
 const minorVersions = 1
 
 // state is how far a member has come in its life. It only ever grows.
