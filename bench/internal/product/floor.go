@@ -225,19 +225,22 @@ func serveFloor(secure bool) (*Part, error) {
 		}
 		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13})
 	}
-	go func() { // ends with Close
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with the connection
-				defer func() { _ = conn.Close() }()
-				_ = serveFloorConn(conn, values)
-			}()
-		}
-	}()
+	go accept(ln, func(conn net.Conn) { _ = serveFloorConn(conn, values) })
 	return &Part{Where: addr, Close: func() { _ = ln.Close() }}, nil
+}
+
+// accept serves each connection until it ends. It ends with the listener.
+func accept(ln net.Listener, serve func(net.Conn)) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		go func() { // ends with the connection
+			defer func() { _ = conn.Close() }()
+			serve(conn)
+		}()
+	}
 }
 
 // serveFloorConn answers what has come in, and writes all answers at once when

@@ -53,18 +53,7 @@ func openFloorThrough(ctx context.Context, p Place, others []json.RawMessage) (*
 	if err != nil {
 		return nil, err
 	}
-	go func() { // ends with Close
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			go func() { // ends with the connection
-				defer func() { _ = conn.Close() }()
-				_ = passOn(ctx, conn, client.Get)
-			}()
-		}
-	}()
+	go accept(ln, func(conn net.Conn) { _ = passOn(ctx, conn, client.Get) })
 	if where.Through, err = json.Marshal(ln.Addr().String()); err != nil {
 		return nil, err
 	}
