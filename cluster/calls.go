@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"slices"
-
 	"github.com/peercache/peercache/internal/protocol"
 	"github.com/peercache/peercache/internal/wire"
 )
@@ -59,42 +57,6 @@ func (c *calls) take(call protocol.Call) caller {
 	o.used++ // the number is over
 	c.free = append(c.free, at)
 	return who
-}
-
-// holding is what is held back while a frame of messages is handled, so that it leaves
-// together: answers to callers, and short messages to the frame's sender, which go back
-// on the connection that it came on.
-type holding struct {
-	conns []*wire.Conn    // on which answers are held back
-	to    protocol.Member // the sender; 0: messages to it are queued as all others are
-	on    *wire.Conn      // where it has sent the frame
-	back  []byte          // messages for it
-}
-
-func (h *holding) add(c *wire.Conn) {
-	if !slices.Contains(h.conns, c) {
-		c.Hold()
-		h.conns = append(h.conns, c)
-	}
-}
-
-// takes tells whether a message goes back so.
-func (h *holding) takes(to protocol.Member, m *protocol.Message) bool {
-	return h != nil && to == h.to && len(m.Content) == 0 && len(h.back) < maxBatch
-}
-
-func (h *holding) release(n *Node) {
-	if len(h.back) > 0 {
-		n.sendOn(h.on, h.to, h.back)
-		if h.back = h.back[:0]; cap(h.back) > keptBuffer {
-			h.back = nil
-		}
-	}
-	for _, c := range h.conns {
-		c.Release()
-	}
-	clear(h.conns)
-	h.conns = h.conns[:0]
 }
 
 // answer ends the call.
