@@ -372,6 +372,7 @@ func TestSimSplitClearRemovesNewer(t *testing.T) {
 		s.change, s.near = backups(1), -1
 		nodes, ctx := s.cluster(4), context.Background()
 		s.settled()
+		time.Sleep(2 * missedAfter) // all who begin remember for so long
 		a, b := nodes[:2], nodes[2:]
 		s.net.Split(hostsOf(a), hostsOf(b), sim.BlackHole)
 		s.apart(nodes[:2], nodes[2:])
@@ -525,6 +526,7 @@ func TestSimSplitClearedBeforeNoticed(t *testing.T) {
 		s.change, s.near = func(c *Config) { c.Backups, c.RequestTimeout = -1, time.Minute }, -1
 		nodes, ctx := s.cluster(4), context.Background()
 		s.settled()
+		time.Sleep(2 * missedAfter) // all who begin remember for so long
 		a, b := nodes[:2], nodes[2:]
 		const keys = 60
 		var theirs []string
