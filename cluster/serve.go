@@ -176,7 +176,9 @@ func (n *Node) unheardOf(name []byte, key string, load bool) (protocol.Answer, b
 	if s.Owner() != n.id {
 		return protocol.Answer{Status: protocol.NotMine}, true
 	}
-	return protocol.Answer{Status: protocol.Missing}, s.Active()
+	a := protocol.Answer{Status: protocol.Missing}
+	n.guard(&a)
+	return a, s.Active()
 }
 
 func appendWrite(b []byte, o *op) []byte {

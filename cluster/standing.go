@@ -78,19 +78,23 @@ var (
 	errFenced = fmt.Errorf("%w: fewer members answer than Fence", ErrUnavailable)
 )
 
-// guard keeps back what this node may not answer from its memory. What a loader
-// has brought does not come from there.
+// guard keeps back what this node may not answer from its memory, be it that there
+// is nothing. What a loader has brought does not come from there.
 func (n *Node) guard(a *protocol.Answer) {
-	if a.Status != protocol.Found && a.Status != protocol.Written || a.Loaded || n.mayAnswer() {
+	switch a.Status {
+	case protocol.Found, protocol.Missing, protocol.Written:
+	default:
 		return
 	}
 	switch {
+	case a.Loaded || n.mayAnswer():
+		return
 	case n.fencedOff():
 		a.Status = protocol.Fenced
-	case a.Status == protocol.Found:
-		a.Status = protocol.NotExecuted
-	default:
+	case a.Status == protocol.Written:
 		a.Status = protocol.Unavailable
+	default:
+		a.Status = protocol.NotExecuted
 	}
 	a.Value, a.Lease = nil, false
 }

@@ -89,6 +89,52 @@ func TestSimWake(t *testing.T) {
 	}
 }
 
+// Nor does it say that there is nothing, for something may have been written
+// meanwhile: members that have met it again may ask before it knows that they have
+// served its slots, with a cache of which it has heard and with another.
+func TestSimAsleepKnowsNothing(t *testing.T) {
+	simulate(t, 33, sim.LAN(), func(s *simulation) {
+		ctx := context.Background()
+		s.near = -1 // with a copy to keep, and without
+		var x stall
+		asker := s.cluster(2)[0]
+		s.near = 5 * time.Second
+		copier := s.join("copier")
+		late := s.startOn(s.host(), "late", s.addrs(), func(c *Config) { c.stall = x.wait })
+		s.use(late)
+		waitActive(t, late.Node)
+		s.settled()
+		keys := map[string][]string{"c": s.ownedBy(late, "c", 3), "unheard of": s.ownedBy(late, "unheard of", 3)}
+		x.stop()
+		time.Sleep(3 * time.Second)
+		ask := func(want error) {
+			for _, n := range []*simNode{asker, copier} {
+				for name, keys := range keys {
+					c := openBytes(t, n.Node, name)
+					short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+					if v, err := c.Get(short, keys[0]); !errors.Is(err, want) {
+						t.Errorf("%s, %s: Get: %q, %v, want %v", n.Name(), name, v, err, want)
+					}
+					cancel()
+					short, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+					got, err := c.GetMany(short, keys)
+					if err == nil {
+						err = ErrNotFound
+					}
+					if len(got) > 0 || !errors.Is(err, want) {
+						t.Errorf("%s, %s: GetMany: %q, %v, want %v", n.Name(), name, got, err, want)
+					}
+					cancel()
+				}
+			}
+		}
+		ask(ErrUnavailable)
+		x.resume()
+		eventually(t, "it is awake", late.mayAnswer)
+		ask(ErrNotFound)
+	})
+}
+
 // Who is late only, and was in everybody's table all the while, asks and goes on.
 func TestSimLateWatch(t *testing.T) {
 	simulate(t, 32, sim.LAN(), func(s *simulation) {
