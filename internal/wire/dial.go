@@ -36,7 +36,7 @@ func Dial(ctx context.Context, addr string, cfg Config, handler Handler) (*Conn,
 	}
 	if err != nil {
 		if ctx.Err() == nil {
-			parting(nc)
+			parting(nc, err)
 		}
 		_ = nc.Close()
 		if errors.Is(err, ErrVersion) || errors.Is(err, ErrSecret) {

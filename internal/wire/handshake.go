@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"time"
 )
 
@@ -286,8 +287,12 @@ const (
 )
 
 // parting lets a refused peer hear why: to close a TCP connection while there
-// is something to read from it takes back what was said last.
-func parting(nc net.Conn) {
+// is something to read from it takes back what was said last. A silent one was told
+// nothing.
+func parting(nc net.Conn, why error) {
+	if errors.Is(why, os.ErrDeadlineExceeded) {
+		return
+	}
 	half, ok := nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(partFor)) != nil {
 		return

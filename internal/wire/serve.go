@@ -140,7 +140,7 @@ func (s *Server) handle(nc net.Conn, at *list.Element) {
 	})
 	if err != nil {
 		s.refused(nc, err)
-		parting(nc)
+		parting(nc, err)
 	}
 	var c *Conn
 	s.mu.Lock()

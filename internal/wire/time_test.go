@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"os"
 	"sync"
 	"testing"
@@ -171,6 +172,13 @@ func TestCloseLingersShortly(t *testing.T) {
 	})
 }
 
+// hasty is a connection whose deadlines come a little early, and which can be closed
+// on one side as TCP's can.
+type hasty struct{ net.Conn }
+
+func (h hasty) SetDeadline(at time.Time) error { return h.Conn.SetDeadline(at.Add(-time.Millisecond)) }
+func (hasty) CloseWrite() error                { return nil }
+
 func TestHandshakeTimeouts(t *testing.T) {
 	cred := secured(t, "a secret of some length")
 	for name, cred := range map[string]*Credentials{"plain": nil, "tls": cred} {
@@ -216,6 +224,36 @@ func TestHandshakeTimeouts(t *testing.T) {
 			})
 		})
 	}
+	// To the deadline, and no longer, whichever timer runs first: whoever dials to find
+	// out whether somebody answers waits for it.
+	t.Run("socket first", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPipes()
+			go func() { // ends when the connection does
+				nc, err := p.Accept()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer nc.Close()
+				for err == nil {
+					_, err = nc.Read(make([]byte, 100))
+				}
+			}()
+			dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+				nc, err := p.dial(ctx, network, addr)
+				return hasty{nc}, err
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+			defer cancel()
+			start := time.Now()
+			_, err := Dial(ctx, "", Config{Dial: dial}, nil)
+			wantErr(t, err, context.DeadlineExceeded)
+			if took := time.Since(start); took > 300*time.Millisecond {
+				t.Errorf("gave up after %v", took)
+			}
+		})
+	})
 	t.Run("context", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipes()
