@@ -68,14 +68,9 @@ func killUnderLoad(ctx context.Context, l *lab) error {
 	quiet := l.quantileApart(0.99)
 	l.f.Kill(hit)
 	killed := time.Now()
-	back, err := until(ctx, 30*time.Second, "its keys are served", func() (bool, error) {
-		r, err := l.c.Call(ctx, l.nodes[0], "GET", path+"/"+key, nil)
-		return err == nil && (r.Status == 200 || r.Status == 404), err
-	})
-	if err != nil {
+	if err := l.answered(ctx, key); err != nil {
 		return err
 	}
-	l.notef("its keys served after %v", back.Round(time.Millisecond))
 	if _, err := l.backedUp(ctx); err != nil {
 		return err
 	}
@@ -87,6 +82,18 @@ func killUnderLoad(ctx context.Context, l *lab) error {
 	l.notef("p99 of Gets for others' keys %v, was %v",
 		l.quantileApart(0.99).Round(10*time.Microsecond), quiet.Round(10*time.Microsecond))
 	return l.checkAll(ctx)
+}
+
+// answered waits until the first node has an answer for a key of the one that was hit.
+func (l *lab) answered(ctx context.Context, key string) error {
+	took, err := until(ctx, 30*time.Second, "its keys are served", func() (bool, error) {
+		r, err := l.c.Call(ctx, l.nodes[0], "GET", path+"/"+key, nil)
+		return err == nil && (r.Status == 200 || r.Status == 404), err
+	})
+	if err == nil {
+		l.notef("its keys served after %v", took.Round(time.Millisecond))
+	}
+	return err
 }
 
 // timeOthers lets the Gets be timed apart of keys that a node does not own, and
@@ -137,6 +144,10 @@ func freeze(short bool) func(context.Context, *lab) error {
 			return err
 		}
 		hit := l.pick(1)[0]
+		key, err := l.timeOthers(ctx, hit)
+		if err != nil {
+			return err
+		}
 		others := l.nodes
 		l.use(others)
 		l.start(ctx, l.rng, l.trial.rate)
@@ -147,10 +158,14 @@ func freeze(short bool) func(context.Context, *lab) error {
 		if err := hit.Process.Signal(syscall.SIGSTOP); err != nil {
 			return err
 		}
-		gone, err := l.served(ctx)
-		if err != nil {
+		stopped := time.Now()
+		if err := l.answered(ctx, key); err != nil {
 			return err
 		}
+		if _, err := l.served(ctx); err != nil {
+			return err
+		}
+		gone := time.Since(stopped)
 		l.notef("all served without it after %v", gone.Round(time.Millisecond))
 		if err := l.pause(ctx, asleep-gone); err != nil {
 			return err

@@ -289,9 +289,11 @@ func (l *load) fillRow(r *row) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.notes = append(r.notes, l.mistakes...)
-	if !r.mayFail {
-		r.notes = append(r.notes, l.failures...)
+	said := l.failures
+	if r.mayFail {
+		said = said[:min(1, len(said))]
 	}
+	r.notes = append(r.notes, said...)
 }
 
 // until waits for a condition, looking again and again.
