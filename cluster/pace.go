@@ -12,6 +12,9 @@ import (
 type pacer struct {
 	waiting atomic.Int64 // slots for which something is to begin
 	asking  atomic.Int64 // slots for which others were asked and have not all answered
+	// until says how long more is begun at a time, on the node's clock: members are
+	// gone that had not said so, and with them the only other copies of some slots.
+	until atomic.Int64
 
 	// mu is held by the one who begins; nobody waits for it. It guards next.
 	mu   sync.Mutex
@@ -23,8 +26,12 @@ const (
 	// to one member is some kilobytes, and so are worth a frame.
 	paceSlots = 64
 	// paceLeast is how many more are begun with each tick, whoever has answered:
-	// members that are far away, or silent, hold up nothing but what needs them.
-	paceLeast = 32
+	// members that are far away, or silent, hold up nothing but what needs them. Calls
+	// notice twice as many.
+	paceLeast = 16
+	// paceLost is paceLeast for lostFor after a member was lost.
+	paceLost = 32
+	lostFor  = 10 * time.Second
 )
 
 // more begins more, where less than half of what may be under way is. While calls
@@ -54,10 +61,19 @@ func (r *pacer) begin(n *Node, most int64) {
 }
 
 func (r *pacer) tick(n *Node) {
-	if waiting := r.waiting.Load(); waiting > 0 {
-		r.begin(n, r.asking.Load()+max(paceLeast, waiting/n.ticksToLeave()))
+	waiting := r.waiting.Load()
+	if waiting == 0 {
+		return
 	}
+	least := int64(paceLeast)
+	if int64(n.clock.now()) < r.until.Load() {
+		least = paceLost
+	}
+	r.begin(n, r.asking.Load()+max(least, waiting/n.ticksToLeave()))
 }
+
+// lost hurries: a member was lost just now.
+func (r *pacer) lost(now time.Duration) { r.until.Store(int64(now + lostFor)) }
 
 // ticksToLeave is how often tick comes in half of the time until the first of the
 // members is gone that are about to leave: before it goes, all that it has is to be
