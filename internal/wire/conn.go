@@ -54,7 +54,7 @@ type Conn struct {
 func newConn(set *settings, handler Handler, e established) *Conn {
 	c := &Conn{
 		set: set, handler: handler, peer: e.peer, sink: newSink(e.nc, e.seal, e.tls),
-		ear: ear{from: e.stream()}, done: make(chan struct{}), born: time.Now(),
+		ear: ear{from: e.reader()}, done: make(chan struct{}), born: time.Now(),
 	}
 	c.wake = make(chan struct{}, 1)
 	c.records.New = func() any { return newCall() }

@@ -145,6 +145,14 @@ func (e *established) stream() net.Conn {
 	return e.nc
 }
 
+// reader is stream for the connection's reader.
+func (e *established) reader() io.Reader {
+	if e.tls != nil {
+		return e.tls
+	}
+	return readerOf(e.nc)
+}
+
 // shake makes the handshake, within the time given. The accepting side has a
 // function that reserves a place when all is well but for that. In case of an
 // error the caller closes nc.
@@ -180,7 +188,7 @@ func (e *established) encrypt(set *settings, dialing bool) error {
 	if set.Credentials == nil {
 		return nil
 	}
-	e.seal = &sealed{Conn: e.nc}
+	e.seal = &sealed{Conn: e.nc, from: readerOf(e.nc)}
 	if dialing {
 		e.tls = tls.Client(e.seal, set.Credentials.config)
 	} else {

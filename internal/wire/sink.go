@@ -3,6 +3,7 @@ package wire
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -118,6 +119,7 @@ func (s *sink) close() { _ = s.nc.Close() }
 // in one system call.
 type sealed struct {
 	net.Conn
+	from io.Reader // the socket
 
 	mu      sync.Mutex // guards what follows; TLS may write from its Read too
 	keeping bool
@@ -132,6 +134,9 @@ func (s *sealed) keep() {
 	defer s.mu.Unlock()
 	s.keeping = true
 }
+
+// Read implements net.Conn, for TLS.
+func (s *sealed) Read(b []byte) (int, error) { return s.from.Read(b) }
 
 // Write implements net.Conn, for TLS.
 func (s *sealed) Write(b []byte) (int, error) {
