@@ -48,6 +48,7 @@ type Node struct {
 	rests    rests
 
 	parts [partCount]part
+	first atomic.Int64 // when a timer of a slot is due next, or before
 	pace  pacer
 	// serving has, for each slot, a number that is odd while the slot is served
 	// here and that changes whenever that begins or ends.
@@ -165,7 +166,7 @@ func newNode(cfg Config) (*Node, error) {
 		cfg.adjust(n.shared)
 	}
 	for i := range n.parts {
-		n.parts[i].pace = &n.pace
+		n.parts[i].pace, n.parts[i].first = &n.pace, &n.first
 		for j := range n.parts[i].slots {
 			n.parts[i].slots[j] = protocol.NewSlot(n.shared, i+j*partCount)
 		}

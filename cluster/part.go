@@ -31,6 +31,7 @@ type part struct {
 	busy  atomic.Uint64            // slots that Tick has something to do for
 	due   [partSlots]time.Duration // when that is, for those in busy
 	next  atomic.Int64             // the earliest of these, or before
+	first *atomic.Int64            // the node's
 	holds atomic.Uint64            // slots of which there is a copy here
 	lost  atomic.Uint64            // of these, that another owns who may not serve them yet
 	safe  atomic.Uint64            // slots that are served here, and whose backups have all of them
@@ -55,6 +56,7 @@ func (p *part) after(num int) {
 		p.due[num/partCount] = due
 		if int64(due) < p.next.Load() {
 			p.next.Store(int64(due))
+			lower(p.first, int64(due))
 		}
 	}
 	set(&p.holds, bit, s.Holds())
@@ -65,6 +67,16 @@ func (p *part) after(num int) {
 	}
 	if set(&p.asks, bit, s.Asks()) {
 		p.pace.asking.Add(difference(s.Asks()))
+	}
+}
+
+// lower makes a time at most t.
+func lower(at *atomic.Int64, t int64) {
+	for {
+		old := at.Load()
+		if t >= old || at.CompareAndSwap(old, t) {
+			return
+		}
 	}
 }
 
@@ -259,11 +271,7 @@ func (n *Node) tick(ctx context.Context) {
 		}
 		n.stalled()
 		now := n.clock.now()
-		for i := range n.parts {
-			if p := &n.parts[i]; int64(now) >= p.next.Load() {
-				n.tickPart(i, p)
-			}
-		}
+		n.tickParts(now)
 		n.announceSoon(now)
 		n.pace.tick(n)
 		n.clears.tick(n)
@@ -280,6 +288,21 @@ func (n *Node) handedOver() {
 	}
 	if slots := n.handing.Swap(0); slots > 0 {
 		n.events.tell(Event{Kind: HandedOver, Slots: int(slots)})
+	}
+}
+
+// tickParts runs the timers that are due. Where none is it looks at no part.
+func (n *Node) tickParts(now time.Duration) {
+	if int64(now) < n.first.Load() {
+		return
+	}
+	n.first.Store(math.MaxInt64) // before the parts are read: who lowers one then lowers this
+	for i := range n.parts {
+		p := &n.parts[i]
+		if int64(now) >= p.next.Load() {
+			n.tickPart(i, p)
+		}
+		lower(&n.first, p.next.Load())
 	}
 }
 
