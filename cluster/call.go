@@ -66,7 +66,7 @@ func (n *Node) do(ctx context.Context, o *op, a *protocol.Answer) (holder, error
 			err = n.doThere(ctx, o, a, slot, h, v, now, deadline)
 		}
 		switch {
-		case err == nil && a.Status != protocol.NotMine && a.Status != protocol.NotExecuted:
+		case err == nil && !o.again(a, h):
 			return h, answerError(a, n)
 		case ctx.Err() != nil:
 			return h, unanswered(h, ctx.Err())
@@ -101,6 +101,19 @@ func (n *Node) do(ctx context.Context, o *op, a *protocol.Answer) (holder, error
 		}
 		wait = min(2*wait, lastRetry)
 	}
+}
+
+// again tells whether a call is to be made again that was answered so. An owner that is
+// below its fence says nothing about what it has: who is not waits until another owns the
+// key, or that one has its fence again.
+func (o *op) again(a *protocol.Answer, h holder) bool {
+	switch a.Status {
+	case protocol.NotMine, protocol.NotExecuted:
+		return true
+	case protocol.Fenced:
+		return o.kind == kindGet && !o.load && h.link != nil
+	}
+	return false
 }
 
 // unanswered says who should have answered a call.

@@ -152,6 +152,11 @@ func (n *Node) onGet(from protocol.Member, c *wire.Conn, r wire.Request) error {
 			return nil
 		}
 	}
+	if load && !n.mayAnswer() {
+		a := loadYourself()
+		n.reply(c, r.ID, &a)
+		return nil
+	}
 	ref := cache.Ref{Hash: hash, Cache: sp.number, Key: string(key)}
 	st, p, s := n.begin(slot)
 	s.Get(protocol.Get{
@@ -160,6 +165,12 @@ func (n *Node) onGet(from protocol.Member, c *wire.Conn, r wire.Request) error {
 	}, n.clock.now(), &st.out)
 	n.end(st, p, slot)
 	return nil
+}
+
+// loadYourself answers a read with a loader of a node that was stopped: a run that is
+// under way here may have begun before that, and who comes now is not to share it.
+func loadYourself() protocol.Answer {
+	return protocol.Answer{Status: protocol.Failed, Err: errNoLoader}
 }
 
 // unheardOf answers a read of a cache of which this node has never heard: it has
@@ -173,6 +184,9 @@ func (n *Node) unheardOf(name []byte, key string, load bool) (protocol.Answer, b
 	p, s := n.slot(slotOf(newKeyHasher(asString(name)).hash(key)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if n.caches.find(asString(name)) != nil {
+		return protocol.Answer{}, false // it came with the slot meanwhile
+	}
 	if s.Owner() != n.id {
 		return protocol.Answer{Status: protocol.NotMine}, true
 	}

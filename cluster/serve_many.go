@@ -118,6 +118,11 @@ func (n *Node) onMany(from protocol.Member, c *wire.Conn, r wire.Request) error 
 				return errors.Join(errShort, err)
 			}
 		}
+		if load && !n.mayAnswer() {
+			a := loadYourself()
+			m.answer(n, done+i, &a)
+			continue
+		}
 		ref := cache.Ref{Hash: sp.hasher.hash(key), Cache: sp.number, Key: key}
 		slot := slotOf(ref.Hash)
 		st, p, s := n.begin(slot)

@@ -14,6 +14,8 @@ const (
 	// written under one deadline.
 	sealSize  = 64 << 10
 	writeSize = 64 << 10
+	// bareSize is how much a system call that does not wait is given at a time.
+	bareSize = 64 << 10
 	// maxSealed bounds what TLS may have to say by itself.
 	maxSealed = 1 << 20
 )
@@ -71,12 +73,13 @@ func (s *sink) try() (done bool, err error) {
 		if some, err := s.more(); !some {
 			return err == nil, err
 		}
-		n, err := s.raw.write(s.ready)
+		some := s.ready[:min(len(s.ready), bareSize)]
+		n, err := s.raw.write(some)
 		if err != nil {
 			return false, err
 		}
 		s.ready = s.ready[n:]
-		if len(s.ready) > 0 {
+		if n < len(some) {
 			return false, nil
 		}
 	}

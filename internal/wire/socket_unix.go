@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// A socket of the network poller's never blocks, so that a system call on it need not
-// tell the scheduler that its thread may be away (see writeNow for what that brings).
-// What it would wait for is waited for in RawConn, as in net.Conn.
+// A socket of the network poller's never blocks, so that a short system call on it need
+// not tell the scheduler that its thread may be away (see socket_linux.go for what that
+// brings). What it would wait for is waited for in RawConn, as in net.Conn.
 
 // attempt writes to a TCP socket without waiting.
 type attempt struct {
@@ -100,7 +100,7 @@ func (d *direct) Read(b []byte) (int, error) {
 	if len(b) == 0 {
 		return 0, nil
 	}
-	d.b = b
+	d.b = b[:min(len(b), bareSize)]
 	err := d.raw.Read(d.call)
 	d.b = nil
 	switch {
