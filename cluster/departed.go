@@ -50,7 +50,7 @@ func (r *roster) drop(id protocol.Member, g departed) bool {
 	}
 	if o.inTable() && !g.said {
 		r.lost = r.node.clock.now()
-		r.node.pace.lost(r.lost)
+		r.node.pace.hurry(r.lost)
 	}
 	// Also with its word: its backups, or who else has its versions, may be away.
 	r.node.clock.Observe(o.told)

@@ -13,7 +13,7 @@ type pacer struct {
 	waiting atomic.Int64 // slots for which something is to begin
 	asking  atomic.Int64 // slots for which others were asked and have not all answered
 	// until says how long more is begun at a time, on the node's clock: members are
-	// gone that had not said so, and with them the only other copies of some slots.
+	// gone that had not said so, or were, and of some slots there is but one copy.
 	until atomic.Int64
 
 	// mu is held by the one who begins; nobody waits for it. It guards next.
@@ -29,9 +29,9 @@ const (
 	// members that are far away, or silent, hold up nothing but what needs them. Calls
 	// notice twice as many.
 	paceLeast = 16
-	// paceLost is paceLeast for lostFor after a member was lost.
-	paceLost = 32
-	lostFor  = 10 * time.Second
+	// paceHurry is paceLeast for hurryFor after a member was lost or met again.
+	paceHurry = 32
+	hurryFor  = 10 * time.Second
 )
 
 // more begins more, where less than half of what may be under way is. While calls
@@ -67,13 +67,13 @@ func (r *pacer) tick(n *Node) {
 	}
 	least := int64(paceLeast)
 	if int64(n.clock.now()) < r.until.Load() {
-		least = paceLost
+		least = paceHurry
 	}
 	r.begin(n, r.asking.Load()+max(least, waiting/n.ticksToLeave()))
 }
 
-// lost hurries: a member was lost just now.
-func (r *pacer) lost(now time.Duration) { r.until.Store(int64(now + lostFor)) }
+// hurry begins more at a time: a member was just lost, or has been met that was.
+func (r *pacer) hurry(now time.Duration) { r.until.Store(int64(now + hurryFor)) }
 
 // ticksToLeave is how often tick comes in half of the time until the first of the
 // members is gone that are about to leave: before it goes, all that it has is to be

@@ -64,6 +64,7 @@ func (r *roster) remake(stranger bool) []*step {
 	steps := r.node.switchSlots(v.table, stranger, gone)
 	if stranger { // what was revoked meanwhile did not reach this node
 		r.node.dropNear()
+		r.node.pace.hurry(r.node.clock.now())
 	}
 	close(old.replace)
 	r.node.progress()

@@ -45,6 +45,8 @@ type Call func(ctx context.Context, rnd *rand.Rand) (began time.Time, err error)
 // ErrEnough says that there is nothing left to call.
 var ErrEnough = errors.New("load: enough")
 
+var errNone = errors.New("load: no call was made: there was none left to make, so -time is too long, or each took longer")
+
 // Run lets callers make one call after the other until time is up.
 func Run(ctx context.Context, t Task, call Call) (Outcome, error) {
 	if t.Warm > 0 {
@@ -96,7 +98,7 @@ func run(ctx context.Context, callers int, atMost time.Duration, call Call) (Out
 		}
 	}
 	if o.Ops == 0 {
-		return o, errors.New("load: no call was made")
+		return o, errNone
 	}
 	return o, nil
 }
