@@ -40,37 +40,38 @@ func rollingRestart(ctx context.Context, l *lab) error {
 	return l.checkAll(ctx)
 }
 
-// scaleOutAndIn lets six nodes join one, and then all but one leave.
-func scaleOutAndIn(ctx context.Context, l *lab) error {
-	const most = 7
-	l.row.faults = fmt.Sprintf("%d joins, %d leaves", most-1, most-1)
-	l.start(ctx, l.rng, l.trial.rate)
-	defer l.stopOnce()
-	for i := 2; i <= most; i++ {
-		if err := l.add(ctx, fmt.Sprint("n", i)); err != nil {
+// scaleOutAndIn lets nodes join one until there are so many, and then all but one leave.
+func scaleOutAndIn(most int) func(context.Context, *lab) error {
+	return func(ctx context.Context, l *lab) error {
+		l.row.faults = fmt.Sprintf("%d joins, %d leaves", most-1, most-1)
+		l.start(ctx, l.rng, l.trial.rate)
+		defer l.stopOnce()
+		for i := 2; i <= most; i++ {
+			if err := l.add(ctx, fmt.Sprint("n", i)); err != nil {
+				return err
+			}
+			if err := l.c.Settle(ctx, l.nodes); err != nil {
+				return err
+			}
+			l.use(l.nodes)
+		}
+		for len(l.nodes) > 1 {
+			n := l.pick(1)[0]
+			l.use(l.nodes)
+			if err := l.pause(ctx, 500*time.Millisecond); err != nil {
+				return err
+			}
+			if err := l.f.Stop(ctx, n); err != nil {
+				return err
+			}
+		}
+		if err := l.pause(ctx, time.Second); err != nil {
 			return err
 		}
-		if err := l.c.Settle(ctx, l.nodes); err != nil {
-			return err
-		}
-		l.use(l.nodes)
+		l.stopOnce()
+		l.notef("p99.9 %v", l.quantile(0.999).Round(10*time.Microsecond))
+		return l.checkAll(ctx)
 	}
-	for len(l.nodes) > 1 {
-		n := l.pick(1)[0]
-		l.use(l.nodes)
-		if err := l.pause(ctx, 500*time.Millisecond); err != nil {
-			return err
-		}
-		if err := l.f.Stop(ctx, n); err != nil {
-			return err
-		}
-	}
-	if err := l.pause(ctx, time.Second); err != nil {
-		return err
-	}
-	l.stopOnce()
-	l.notef("p99.9 %v", l.quantile(0.999).Round(10*time.Microsecond))
-	return l.checkAll(ctx)
 }
 
 // busy keeps all processors at work. Nobody may be taken for dead.
