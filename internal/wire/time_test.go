@@ -172,6 +172,21 @@ func TestCloseLingersShortly(t *testing.T) {
 	})
 }
 
+// acceptMute accepts a connection, says so if somebody wants to know, and reads what
+// comes until it ends.
+func acceptMute(t *testing.T, p *pipes, accepted chan<- struct{}) {
+	nc, err := p.Accept()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer nc.Close()
+	if accepted != nil {
+		close(accepted)
+	}
+	swallow(nc)
+}
+
 // hasty is a connection whose deadlines come a little early, and which can be closed
 // on one side as TCP's can.
 type hasty struct{ net.Conn }
@@ -185,17 +200,7 @@ func TestHandshakeTimeouts(t *testing.T) {
 		t.Run("silent server "+name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPipes()
-				go func() { // ends when the connection does
-					nc, err := p.Accept()
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					defer nc.Close()
-					for err == nil {
-						_, err = nc.Read(make([]byte, 100))
-					}
-				}()
+				go acceptMute(t, p, nil) // ends with the connection
 				start := time.Now()
 				_, err := Dial(context.Background(), "", Config{Dial: p.dial, Credentials: cred}, nil)
 				wantErr(t, err, context.DeadlineExceeded)
@@ -229,17 +234,7 @@ func TestHandshakeTimeouts(t *testing.T) {
 	t.Run("socket first", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipes()
-			go func() { // ends when the connection does
-				nc, err := p.Accept()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer nc.Close()
-				for err == nil {
-					_, err = nc.Read(make([]byte, 100))
-				}
-			}()
+			go acceptMute(t, p, nil) // ends with the connection
 			dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
 				nc, err := p.dial(ctx, network, addr)
 				return hasty{nc}, err
@@ -258,18 +253,7 @@ func TestHandshakeTimeouts(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p := newPipes()
 			accepted := make(chan struct{})
-			go func() { // ends when the connection does
-				nc, err := p.Accept()
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer nc.Close()
-				close(accepted)
-				for err == nil {
-					_, err = nc.Read(make([]byte, 100))
-				}
-			}()
+			go acceptMute(t, p, accepted) // ends with the connection
 			ctx, cancel := context.WithCancel(context.Background())
 			go func() {
 				<-accepted
