@@ -29,12 +29,12 @@ test: ## everything that has to be green
 test-simulated: test-simulated-race test-simulated-faults
 test-simulated-race:
 	$(GO) test -race -tags fewslots -short -count=1 -timeout 10m -run '^TestSim' ./cluster -sim.for 2s
-test-simulated-faults:
 	$(GO) test -count=1 -v -run 'TestSearch$$|TestRulesNeeded|TestReductions|TestFenceIsNeeded' ./internal/protocol
+	$(GO) test -count=1 -timeout 3m -run 'TestSimSplit/.*25m' ./cluster
+test-simulated-faults:
 	$(GO) test -tags faults,fewslots -count=1 -v -run 'TestSimNeedsRules|TestSimFindsFaults' ./cluster
 	$(GO) test -tags fewslots -count=1 -timeout 4m -v -run 'TestSim$$' ./cluster -sim.from 1 -sim.seeds 200
 	$(GO) test -tags fewslots -count=1 -timeout 5m -v -run 'TestSimSplit|TestSimFlapping|TestSimFence$$|TestSimRolling|TestSimStuckMember|TestSimLeaveInTime|TestSimManyNodes|TestSimGrowth|TestSimFenceDelays' ./cluster -sim.for 4s
-	$(GO) test -count=1 -timeout 3m -run 'TestSimSplit/.*25m' ./cluster
 
 .PHONY: sim
 sim: ## whole clusters in simulation, SEEDS scenarios of each kind

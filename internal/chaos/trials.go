@@ -8,7 +8,7 @@ func trials(short bool) []trial {
 	restarts, most := 5, 7
 	if short {
 		many, some = 20_000, 5_000
-		restarts, most = 4, 4
+		restarts, most = 3, 3
 	}
 	var list []trial
 	for _, b := range []int{1, 2} {
